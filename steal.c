@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* steal.c -- whom to rob next, when to stop asking: pure decisions
+ *
+ * A rank that has run dry goes through these steps, and starts over whenever
+ * something wakes it:
+ *
+ *   1. look into the deques of its node: some loads, no message;
+ *   2. ask a few random nodes, one at a time, by message, looking at its own
+ *      node again while the answer is under way;
+ *   3. keep looking at its node until SCOOP_SPIN has passed;
+ *   4. register with its lifelines (Saraswat et al., Lifeline-based Global
+ *      Load Balancing, PPoPP 2011): a few fixed nodes that will send work as
+ *      soon as they have it, and
+ *   5. sleep.
+ *
+ * The number of nodes asked at random grows with the logarithm of their
+ * number, as does the number of lifelines: neither an idle rank's messages nor
+ * its memory grow faster.  Lifelines lead from node b to b + 1, b + 2, b + 4,
+ * ... modulo the number of nodes: the graph is connected in at most log2 hops,
+ * so that work reaches every sleeping node as long as each woken one has some
+ * to pass on.
+ *
+ * Everything here is arithmetic on struct steal; worker.c does what it says.
+ */
+#include "steal.h"
+
+#include <string.h>
+
+static uint64_t next_random(struct steal *s)
+{
+    uint64_t x = s->random += 0x9e3779b97f4a7c15u; /* splitmix64 */
+
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+static int below(struct steal *s, int n)
+{
+    return (int)(next_random(s) % (uint64_t)n);
+}
+
+int steal_lifelines(int nodes)
+{
+    int k = 0;
+
+    while (k < 30 && 1 << k < nodes)
+        k++;
+    return k;
+}
+
+int steal_lifeline(int node, int nodes, int k)
+{
+    return (int)(((int64_t)node + ((int64_t)1 << k)) % nodes);
+}
+
+void steal_init(struct steal *s, const struct steal_world *world,
+                uint64_t seed)
+{
+    memset(s, 0, sizeof *s);
+    s->world = *world;
+    s->random = seed ^ (uint64_t)world->rank * 0xd1342543de82ef95u;
+    s->was_fed = true;
+}
+
+/* Ranks that can only be reached by message. */
+static int strangers(const struct steal_world *w)
+{
+    return w->local ? w->size - w->locals : w->size - 1;
+}
+
+static int asks(const struct steal_world *w)
+{
+    return w->remote && strangers(w) > 0 ? 2 + steal_lifelines(w->nodes) : 0;
+}
+
+void steal_begin(struct steal *s, uint64_t now_ns)
+{
+    const struct steal_world *w = &s->world;
+
+    s->dry_since_ns = now_ns;
+    s->turn = 0;
+    s->asks_left = asks(w);
+    s->lifelines_left = 0;
+    if (w->lifelines && w->nodes > 1 && s->was_fed)
+        s->lifelines_left = steal_lifelines(w->nodes);
+}
+
+void steal_woken(struct steal *s, uint64_t now_ns)
+{
+    const struct steal_world *w = &s->world;
+
+    s->turn = 0;
+    if (s->is_asking)
+        return;
+    s->dry_since_ns = now_ns;
+    if (!w->local || !w->lifelines)
+        s->asks_left = asks(w);
+}
+
+/* A random rank to ask: of another node its watcher, who answers for all of
+ * it; of this node (when direct stealing is off) the rank itself. */
+static int pick(struct steal *s)
+{
+    const struct steal_world *w = &s->world;
+
+    for (;;) {
+        int rank = below(s, w->size);
+        if (w->node_of[rank] != w->my_node)
+            return w->watcher[w->node_of[rank]];
+        if (!w->local && rank != w->rank)
+            return rank;
+    }
+}
+
+struct steal_step steal_next(struct steal *s, uint64_t now_ns)
+{
+    const struct steal_world *w = &s->world;
+
+    if (w->local && w->locals > 1 && !(s->turn++ & 1))
+        return (struct steal_step){STEAL_MATES, below(s, w->locals)};
+    if (s->is_asking) /* the answer ends a rest as well */
+        return (struct steal_step){
+            now_ns - s->dry_since_ns < w->spin_ns ? STEAL_WAIT : STEAL_REST,
+            -1};
+    if (s->asks_left > 0) {
+        s->asks_left--;
+        s->is_asking = true;
+        return (struct steal_step){STEAL_ASK, pick(s)};
+    }
+    if (now_ns - s->dry_since_ns < w->spin_ns)
+        return (struct steal_step){STEAL_WAIT, -1};
+    if (s->lifelines_left > 0) {
+        int node = steal_lifeline(w->my_node, w->nodes, --s->lifelines_left);
+        s->was_fed = false;
+        return (struct steal_step){STEAL_REGISTER, w->watcher[node]};
+    }
+    return (struct steal_step){STEAL_REST, -1};
+}
+
+void steal_answered(struct steal *s, bool with_tasks)
+{
+    s->is_asking = false;
+    if (with_tasks)
+        s->was_fed = true;
+}
+
+void steal_fed(struct steal *s)
+{
+    s->was_fed = true;
+}

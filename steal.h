@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* steal.h -- whom to rob next, when to stop asking: pure decisions
+ *
+ * See steal.c.
+ */
+#ifndef STEAL_H
+#define STEAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct steal_world {
+    int rank, size;
+    int nodes, my_node;
+    int locals;             /* ranks of my node */
+    const int32_t *node_of; /* by rank */
+    const int32_t *watcher; /* by node */
+    bool local;             /* direct stealing from mates is on */
+    bool remote;            /* asking by message is on */
+    bool lifelines;
+    uint64_t spin_ns;
+};
+
+enum steal_what {
+    STEAL_MATES,    /* look into the deques of the node, from `whom` on */
+    STEAL_ASK,      /* ask rank `whom` by message */
+    STEAL_REGISTER, /* tell rank `whom` that this rank is hungry */
+    STEAL_WAIT,     /* nothing new to try yet; look at the mail */
+    STEAL_REST      /* sleep */
+};
+
+struct steal_step {
+    enum steal_what what;
+    int whom;
+};
+
+struct steal {
+    struct steal_world world;
+    uint64_t random;
+    uint64_t dry_since_ns;
+    int asks_left;       /* in this dry spell */
+    int lifelines_left;  /* to register with in this dry spell */
+    bool is_asking;      /* an answer is due */
+    bool was_fed;        /* work has come since the last registration */
+    unsigned turn;
+};
+
+void steal_init(struct steal *s, const struct steal_world *world,
+                uint64_t seed);
+/* The rank has run dry. */
+void steal_begin(struct steal *s, uint64_t now_ns);
+/* A rest has ended, and it is still dry.  Asks again only where the one who
+ * woke it could not mean anything else: an answer that brought nothing must
+ * not make it ask for ever. */
+void steal_woken(struct steal *s, uint64_t now_ns);
+/* What to do next. */
+struct steal_step steal_next(struct steal *s, uint64_t now_ns);
+/* An answer to STEAL_ASK has come, or tasks that nobody asked for. */
+void steal_answered(struct steal *s, bool with_tasks);
+void steal_fed(struct steal *s);
+
+/* How many lifelines a node has, and where the k-th leads. */
+int steal_lifelines(int nodes);
+int steal_lifeline(int node, int nodes, int k);
+
+#endif
