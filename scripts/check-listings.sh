@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# check-listings.sh -- the programs that README and manual show do work
+#
+# limit: 300 s
+#
+# Compiled as strictly as a careful user would, by two compilers, linked with
+# libscoop.a, run on one and on two ranks. scripts/listings says which.
+. "$(dirname "$0")/lib-check"
+. scripts/mpi-env
+
+strict="-Wall -Wextra -Wconversion -Werror -O1 -pthread -I$OUT/include"
+dir=$(mktemp -d "$OUT/listings.XXXXXX") || exit 1
+trap 'rm -rf "$dir"' EXIT
+
+# build KIND FILE COMPILER: leaves FILE.COMPILER, and says whether it could.
+build() {
+    local kind=$1 file=$2 compiler=$3 wrapper standard said rest
+    case $file in
+    *.cpp) wrapper=mpicxx standard="-std=c++17" ;;
+    *) wrapper=mpicc standard="-std=c11 -pedantic" ;;
+    esac
+    rest="$ARCHIVE $LIBS"
+    [ "$kind" = compile ] && rest=-c
+    # shellcheck disable=SC2086
+    said=$(OMPI_CC=$compiler OMPI_CXX=$compiler $wrapper $standard $strict \
+        "$file" -o "$file.$compiler" $rest 2>&1) && return
+    complain "${file##*/}: $compiler:"$'\n'"$said"
+    return 1
+}
+
+# try FILE PROGRAM RANKS; "-" is without mpirun
+try() {
+    local file=$1 program=$2 ranks=$3 launch="" expected=${1%.*}.output code
+    [ "$ranks" = - ] || launch="mpirun -np $ranks"
+    # shellcheck disable=SC2086
+    timeout 60 $launch "$program" </dev/null >"$dir/out" 2>"$dir/err"
+    code=$?
+    if ((code)); then
+        complain "${file##*/} on $ranks ranks: exit code $code"
+        tail -n 20 "$dir/out" "$dir/err"
+    elif [ -e "$expected" ] && ! diff -u "$expected" "$dir/out"; then
+        complain "${file##*/} on $ranks ranks: prints something else"
+    fi
+}
+
+count=0
+while read -r kind file; do
+    count=$((count + 1))
+    case $file in
+    *.cpp) compilers="g++ clang++" ;;
+    *) compilers="gcc clang" ;;
+    esac
+    built=""
+    for compiler in $compilers; do
+        has "$compiler" || continue
+        build "$kind" "$file" "$compiler" && built=$file.$compiler
+    done
+    [ "$kind" = run ] && [ -n "$built" ] || continue
+    for ranks in - 1 2; do
+        try "$file" "$built" "$ranks"
+    done
+done < <(
+    for text in README.md man/*.[1-9]; do
+        [ -e "$text" ] && scripts/listings "$text" "$dir"
+    done
+)
+echo "$count listings"
+verdict
