@@ -97,10 +97,9 @@ void *error_pack(const struct error *e, size_t *len)
     const struct scoop_error *s = &e->said;
     const char *string[STRINGS];
     unsigned strings = list(s, string);
-    struct packed head = {s->code,     s->task_code, s->rank,
-                          s->attempt,  s->attempts,  s->has_item,
-                          s->parents,  strings,      s->item,
-                          s->id};
+    struct packed head = {s->code,     s->task_code, s->rank,    s->attempt,
+                          s->attempts, s->has_item,  s->parents, strings,
+                          s->item,     s->id};
     size_t bytes = sizeof head;
     for (unsigned i = 0; i < strings; i++)
         bytes += strlen(string[i]) + 1;

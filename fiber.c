@@ -72,7 +72,7 @@
  * later by dlopen into a program without C++ is not noticed. The signal mask
  * is the thread's; only swapcontext, which cannot help it, changes it too.
  */
-#define _GNU_SOURCE                 /* pthread_getattr_np, MAP_STACK */
+#define _GNU_SOURCE /* pthread_getattr_np, MAP_STACK */
 #include "fiber.h"
 
 #include <errno.h>
@@ -95,15 +95,15 @@
 #include <valgrind/memcheck.h>
 #endif
 #endif
-#ifndef VALGRIND_STACK_REGISTER     /* these are no calls: nothing to link */
+#ifndef VALGRIND_STACK_REGISTER /* these are no calls: nothing to link */
 #define VALGRIND_STACK_REGISTER(low, high) ((void)(low), (void)(high), 0u)
 #define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
 #define VALGRIND_MAKE_MEM_UNDEFINED(at, bytes) ((void)(at), (void)(bytes))
 #endif
 
 enum {
-    KEEP_BYTES = 64 << 10,          /* of an idle stack's pages */
-    TRIM_ANYWAY = 64,               /* one retirement in so many */
+    KEEP_BYTES = 64 << 10, /* of an idle stack's pages */
+    TRIM_ANYWAY = 64,      /* one retirement in so many */
     STAGGER_BYTES = 128,
     STAGGER_PLACES = 16
 };
@@ -207,7 +207,9 @@ static void tell_death(struct fiber *f)
 /* -- the machine ----------------------------------------------------------- */
 
 /* Where a fiber begins, called by the stub below it. */
-__attribute__((noreturn, used, visibility("hidden")))
+void fiber_main(struct fiber *f)
+    __attribute__((noreturn, used, visibility("hidden")));
+
 void fiber_main(struct fiber *f)
 {
     arrive(f);
@@ -219,8 +221,8 @@ void fiber_main(struct fiber *f)
 
 /* Saves the registers on the stack, the stack in from->sp; then the same
  * backwards for to. A new fiber's stack is laid out as if it had done so. */
-__attribute__((visibility("hidden")))
-void fiber_jump(struct fiber *from, const struct fiber *to);
+__attribute__((visibility("hidden"))) void fiber_jump(struct fiber *from,
+                                                      const struct fiber *to);
 __attribute__((visibility("hidden"))) void fiber_stub(void);
 
 #endif
@@ -229,12 +231,12 @@ __attribute__((visibility("hidden"))) void fiber_stub(void);
 
 /* A sleeping fiber's sp is its ucontext_t, which lies on its own stack: ASan
  * must not put it elsewhere, nor anything that is poisoned below it. */
-__attribute__((noinline, no_sanitize_address))
-static void fiber_jump(struct fiber *from, const struct fiber *to)
+__attribute__((noinline, no_sanitize_address)) static void fiber_jump(
+    struct fiber *from, const struct fiber *to)
 {
     ucontext_t here;
 
-    if (from == to)                 /* it would read a mask not yet saved */
+    if (from == to) /* it would read a mask not yet saved */
         return;
     from->sp = &here;
     swapcontext(&here, to->sp);
@@ -255,8 +257,8 @@ static void read_fp(fiber_fp *fp)
 static void lay_out(struct fiber *f, const fiber_fp *fp)
 {
     uintptr_t self = (uintptr_t)f;
-    ucontext_t *context = (ucontext_t *)((self - sizeof *context) &
-                                         ~(uintptr_t)63);
+    ucontext_t *context =
+        (ucontext_t *)((self - sizeof *context) & ~(uintptr_t)63);
     fenv_t now;
 
     VALGRIND_MAKE_MEM_UNDEFINED(context, sizeof *context);
@@ -276,77 +278,76 @@ static void lay_out(struct fiber *f, const fiber_fp *fp)
 
 /* The x87 control word is slow to load and nearly always there already. For
  * mxcsr, whose flags change all the time, comparing costs more than loading. */
-__asm__(
-    ".text\n"
-    ".p2align 6\n"
-    ".globl fiber_jump\n"
-    ".hidden fiber_jump\n"
-    ".type fiber_jump, @function\n"
-    "fiber_jump:\n"
-    "    .cfi_startproc\n"
-    "    pushq %rbp\n"
-    "    .cfi_adjust_cfa_offset 8\n"
-    "    .cfi_rel_offset rbp, 0\n"
-    "    pushq %rbx\n"
-    "    .cfi_adjust_cfa_offset 8\n"
-    "    .cfi_rel_offset rbx, 0\n"
-    "    pushq %r12\n"
-    "    .cfi_adjust_cfa_offset 8\n"
-    "    .cfi_rel_offset r12, 0\n"
-    "    pushq %r13\n"
-    "    .cfi_adjust_cfa_offset 8\n"
-    "    .cfi_rel_offset r13, 0\n"
-    "    pushq %r14\n"
-    "    .cfi_adjust_cfa_offset 8\n"
-    "    .cfi_rel_offset r14, 0\n"
-    "    pushq %r15\n"
-    "    .cfi_adjust_cfa_offset 8\n"
-    "    .cfi_rel_offset r15, 0\n"
-    "    subq $8, %rsp\n"
-    "    .cfi_adjust_cfa_offset 8\n"
-    "    stmxcsr (%rsp)\n"
-    "    fnstcw 4(%rsp)\n"
-    "    movzwl 4(%rsp), %ecx\n"
-    "    movq %rsp, (%rdi)\n"
-    "    movq (%rsi), %rsp\n"       /* the frame here has the same shape */
-    "    ldmxcsr (%rsp)\n"
-    "    cmpw 4(%rsp), %cx\n"
-    "    jne 2f\n"
-    "1:  movq 8(%rsp), %r15\n"
-    "    movq 16(%rsp), %r14\n"
-    "    movq 24(%rsp), %r13\n"
-    "    movq 32(%rsp), %r12\n"
-    "    movq 40(%rsp), %rbx\n"
-    "    movq 48(%rsp), %rbp\n"
-    "    addq $56, %rsp\n"
-    "    .cfi_remember_state\n"
-    "    .cfi_adjust_cfa_offset -56\n"
-    "    .cfi_restore rbp\n"
-    "    .cfi_restore rbx\n"
-    "    .cfi_restore r12\n"
-    "    .cfi_restore r13\n"
-    "    .cfi_restore r14\n"
-    "    .cfi_restore r15\n"
-    "    popq %rdx\n"
-    "    .cfi_adjust_cfa_offset -8\n"
-    "    .cfi_register rip, rdx\n"
-    "    jmp *%rdx\n"
-    "    .cfi_restore_state\n"
-    "2:  fldcw 4(%rsp)\n"
-    "    jmp 1b\n"
-    "    .cfi_endproc\n"
-    ".size fiber_jump, .-fiber_jump\n"
-    ".globl fiber_stub\n"
-    ".hidden fiber_stub\n"
-    ".type fiber_stub, @function\n"
-    "fiber_stub:\n"
-    "    .cfi_startproc\n"
-    "    .cfi_undefined rip\n"
-    "    movq %rbx, %rdi\n"
-    "    call fiber_main\n"
-    "    ud2\n"
-    "    .cfi_endproc\n"
-    ".size fiber_stub, .-fiber_stub\n");
+__asm__(".text\n"
+        ".p2align 6\n"
+        ".globl fiber_jump\n"
+        ".hidden fiber_jump\n"
+        ".type fiber_jump, @function\n"
+        "fiber_jump:\n"
+        "    .cfi_startproc\n"
+        "    pushq %rbp\n"
+        "    .cfi_adjust_cfa_offset 8\n"
+        "    .cfi_rel_offset rbp, 0\n"
+        "    pushq %rbx\n"
+        "    .cfi_adjust_cfa_offset 8\n"
+        "    .cfi_rel_offset rbx, 0\n"
+        "    pushq %r12\n"
+        "    .cfi_adjust_cfa_offset 8\n"
+        "    .cfi_rel_offset r12, 0\n"
+        "    pushq %r13\n"
+        "    .cfi_adjust_cfa_offset 8\n"
+        "    .cfi_rel_offset r13, 0\n"
+        "    pushq %r14\n"
+        "    .cfi_adjust_cfa_offset 8\n"
+        "    .cfi_rel_offset r14, 0\n"
+        "    pushq %r15\n"
+        "    .cfi_adjust_cfa_offset 8\n"
+        "    .cfi_rel_offset r15, 0\n"
+        "    subq $8, %rsp\n"
+        "    .cfi_adjust_cfa_offset 8\n"
+        "    stmxcsr (%rsp)\n"
+        "    fnstcw 4(%rsp)\n"
+        "    movzwl 4(%rsp), %ecx\n"
+        "    movq %rsp, (%rdi)\n"
+        "    movq (%rsi), %rsp\n" /* the frame here has the same shape */
+        "    ldmxcsr (%rsp)\n"
+        "    cmpw 4(%rsp), %cx\n"
+        "    jne 2f\n"
+        "1:  movq 8(%rsp), %r15\n"
+        "    movq 16(%rsp), %r14\n"
+        "    movq 24(%rsp), %r13\n"
+        "    movq 32(%rsp), %r12\n"
+        "    movq 40(%rsp), %rbx\n"
+        "    movq 48(%rsp), %rbp\n"
+        "    addq $56, %rsp\n"
+        "    .cfi_remember_state\n"
+        "    .cfi_adjust_cfa_offset -56\n"
+        "    .cfi_restore rbp\n"
+        "    .cfi_restore rbx\n"
+        "    .cfi_restore r12\n"
+        "    .cfi_restore r13\n"
+        "    .cfi_restore r14\n"
+        "    .cfi_restore r15\n"
+        "    popq %rdx\n"
+        "    .cfi_adjust_cfa_offset -8\n"
+        "    .cfi_register rip, rdx\n"
+        "    jmp *%rdx\n"
+        "    .cfi_restore_state\n"
+        "2:  fldcw 4(%rsp)\n"
+        "    jmp 1b\n"
+        "    .cfi_endproc\n"
+        ".size fiber_jump, .-fiber_jump\n"
+        ".globl fiber_stub\n"
+        ".hidden fiber_stub\n"
+        ".type fiber_stub, @function\n"
+        "fiber_stub:\n"
+        "    .cfi_startproc\n"
+        "    .cfi_undefined rip\n"
+        "    movq %rbx, %rdi\n"
+        "    call fiber_main\n"
+        "    ud2\n"
+        "    .cfi_endproc\n"
+        ".size fiber_stub, .-fiber_stub\n");
 
 static void read_fp(fiber_fp *fp)
 {
@@ -355,7 +356,7 @@ static void read_fp(fiber_fp *fp)
 
     __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
     __asm__ volatile("fnstcw %0" : "=m"(control));
-    *fp = (mxcsr & ~0x3fu) | (uint64_t)control << 32;   /* without flags */
+    *fp = (mxcsr & ~0x3fu) | (uint64_t)control << 32; /* without flags */
 }
 
 static void lay_out(struct fiber *f, const fiber_fp *fp)
@@ -363,9 +364,9 @@ static void lay_out(struct fiber *f, const fiber_fp *fp)
     uint64_t *frame = (uint64_t *)f - 8;
 
     VALGRIND_MAKE_MEM_UNDEFINED(frame, 64);
-    memset(frame, 0, 64);           /* rbp 0 ends the chain of frames */
+    memset(frame, 0, 64); /* rbp 0 ends the chain of frames */
     frame[0] = *fp;
-    frame[5] = (uintptr_t)f;                            /* rbx */
+    frame[5] = (uintptr_t)f; /* rbx */
     frame[7] = (uintptr_t)fiber_stub;
     f->sp = frame;
 }
@@ -380,84 +381,83 @@ static void lay_out(struct fiber *f, const fiber_fp *fp)
 #define JUMP_BACK "br x30"
 #endif
 
-__asm__(
-    ".text\n"
-    ".p2align 6\n"
-    ".globl fiber_jump\n"
-    ".hidden fiber_jump\n"
-    ".type fiber_jump, %function\n"
-    "fiber_jump:\n"
-    "    .cfi_startproc\n"
-    "    stp x29, x30, [sp, #-176]!\n"
-    "    .cfi_adjust_cfa_offset 176\n"
-    "    .cfi_rel_offset x29, 0\n"
-    "    .cfi_rel_offset x30, 8\n"
-    "    stp x19, x20, [sp, #16]\n"
-    "    .cfi_rel_offset x19, 16\n"
-    "    .cfi_rel_offset x20, 24\n"
-    "    stp x21, x22, [sp, #32]\n"
-    "    .cfi_rel_offset x21, 32\n"
-    "    .cfi_rel_offset x22, 40\n"
-    "    stp x23, x24, [sp, #48]\n"
-    "    .cfi_rel_offset x23, 48\n"
-    "    .cfi_rel_offset x24, 56\n"
-    "    stp x25, x26, [sp, #64]\n"
-    "    .cfi_rel_offset x25, 64\n"
-    "    .cfi_rel_offset x26, 72\n"
-    "    stp x27, x28, [sp, #80]\n"
-    "    .cfi_rel_offset x27, 80\n"
-    "    .cfi_rel_offset x28, 88\n"
-    "    stp d8, d9, [sp, #96]\n"
-    "    stp d10, d11, [sp, #112]\n"
-    "    stp d12, d13, [sp, #128]\n"
-    "    stp d14, d15, [sp, #144]\n"
-    "    mrs x9, fpcr\n"
-    "    str x9, [sp, #160]\n"
-    "    mov x10, sp\n"
-    "    str x10, [x0]\n"
-    "    ldr x10, [x1]\n"
-    "    mov sp, x10\n"             /* the frame here has the same shape */
-    "    ldr x11, [sp, #160]\n"
-    "    cmp x9, x11\n"
-    "    b.eq 1f\n"
-    "    msr fpcr, x11\n"
-    "1:  ldp x19, x20, [sp, #16]\n"
-    "    ldp x21, x22, [sp, #32]\n"
-    "    ldp x23, x24, [sp, #48]\n"
-    "    ldp x25, x26, [sp, #64]\n"
-    "    ldp x27, x28, [sp, #80]\n"
-    "    ldp d8, d9, [sp, #96]\n"
-    "    ldp d10, d11, [sp, #112]\n"
-    "    ldp d12, d13, [sp, #128]\n"
-    "    ldp d14, d15, [sp, #144]\n"
-    "    ldp x29, x30, [sp], #176\n"
-    "    .cfi_restore x19\n"
-    "    .cfi_restore x20\n"
-    "    .cfi_restore x21\n"
-    "    .cfi_restore x22\n"
-    "    .cfi_restore x23\n"
-    "    .cfi_restore x24\n"
-    "    .cfi_restore x25\n"
-    "    .cfi_restore x26\n"
-    "    .cfi_restore x27\n"
-    "    .cfi_restore x28\n"
-    "    .cfi_restore x29\n"
-    "    .cfi_restore x30\n"
-    "    .cfi_adjust_cfa_offset -176\n"
-    "    " JUMP_BACK "\n"
-    "    .cfi_endproc\n"
-    ".size fiber_jump, .-fiber_jump\n"
-    ".globl fiber_stub\n"
-    ".hidden fiber_stub\n"
-    ".type fiber_stub, %function\n"
-    "fiber_stub:\n"
-    "    .cfi_startproc\n"
-    "    .cfi_undefined x30\n"
-    "    mov x0, x19\n"
-    "    bl fiber_main\n"
-    "    brk #1\n"
-    "    .cfi_endproc\n"
-    ".size fiber_stub, .-fiber_stub\n");
+__asm__(".text\n"
+        ".p2align 6\n"
+        ".globl fiber_jump\n"
+        ".hidden fiber_jump\n"
+        ".type fiber_jump, %function\n"
+        "fiber_jump:\n"
+        "    .cfi_startproc\n"
+        "    stp x29, x30, [sp, #-176]!\n"
+        "    .cfi_adjust_cfa_offset 176\n"
+        "    .cfi_rel_offset x29, 0\n"
+        "    .cfi_rel_offset x30, 8\n"
+        "    stp x19, x20, [sp, #16]\n"
+        "    .cfi_rel_offset x19, 16\n"
+        "    .cfi_rel_offset x20, 24\n"
+        "    stp x21, x22, [sp, #32]\n"
+        "    .cfi_rel_offset x21, 32\n"
+        "    .cfi_rel_offset x22, 40\n"
+        "    stp x23, x24, [sp, #48]\n"
+        "    .cfi_rel_offset x23, 48\n"
+        "    .cfi_rel_offset x24, 56\n"
+        "    stp x25, x26, [sp, #64]\n"
+        "    .cfi_rel_offset x25, 64\n"
+        "    .cfi_rel_offset x26, 72\n"
+        "    stp x27, x28, [sp, #80]\n"
+        "    .cfi_rel_offset x27, 80\n"
+        "    .cfi_rel_offset x28, 88\n"
+        "    stp d8, d9, [sp, #96]\n"
+        "    stp d10, d11, [sp, #112]\n"
+        "    stp d12, d13, [sp, #128]\n"
+        "    stp d14, d15, [sp, #144]\n"
+        "    mrs x9, fpcr\n"
+        "    str x9, [sp, #160]\n"
+        "    mov x10, sp\n"
+        "    str x10, [x0]\n"
+        "    ldr x10, [x1]\n"
+        "    mov sp, x10\n" /* the frame here has the same shape */
+        "    ldr x11, [sp, #160]\n"
+        "    cmp x9, x11\n"
+        "    b.eq 1f\n"
+        "    msr fpcr, x11\n"
+        "1:  ldp x19, x20, [sp, #16]\n"
+        "    ldp x21, x22, [sp, #32]\n"
+        "    ldp x23, x24, [sp, #48]\n"
+        "    ldp x25, x26, [sp, #64]\n"
+        "    ldp x27, x28, [sp, #80]\n"
+        "    ldp d8, d9, [sp, #96]\n"
+        "    ldp d10, d11, [sp, #112]\n"
+        "    ldp d12, d13, [sp, #128]\n"
+        "    ldp d14, d15, [sp, #144]\n"
+        "    ldp x29, x30, [sp], #176\n"
+        "    .cfi_restore x19\n"
+        "    .cfi_restore x20\n"
+        "    .cfi_restore x21\n"
+        "    .cfi_restore x22\n"
+        "    .cfi_restore x23\n"
+        "    .cfi_restore x24\n"
+        "    .cfi_restore x25\n"
+        "    .cfi_restore x26\n"
+        "    .cfi_restore x27\n"
+        "    .cfi_restore x28\n"
+        "    .cfi_restore x29\n"
+        "    .cfi_restore x30\n"
+        "    .cfi_adjust_cfa_offset -176\n"
+        "    " JUMP_BACK "\n"
+        "    .cfi_endproc\n"
+        ".size fiber_jump, .-fiber_jump\n"
+        ".globl fiber_stub\n"
+        ".hidden fiber_stub\n"
+        ".type fiber_stub, %function\n"
+        "fiber_stub:\n"
+        "    .cfi_startproc\n"
+        "    .cfi_undefined x30\n"
+        "    mov x0, x19\n"
+        "    bl fiber_main\n"
+        "    brk #1\n"
+        "    .cfi_endproc\n"
+        ".size fiber_stub, .-fiber_stub\n");
 
 static void read_fp(fiber_fp *fp)
 {
@@ -469,9 +469,9 @@ static void lay_out(struct fiber *f, const fiber_fp *fp)
     uint64_t *frame = (uint64_t *)f - 22;
 
     VALGRIND_MAKE_MEM_UNDEFINED(frame, 176);
-    memset(frame, 0, 176);          /* x29 0 ends the chain of frames */
-    frame[1] = (uintptr_t)fiber_stub;                   /* x30 */
-    frame[2] = (uintptr_t)f;                            /* x19 */
+    memset(frame, 0, 176);            /* x29 0 ends the chain of frames */
+    frame[1] = (uintptr_t)fiber_stub; /* x30 */
+    frame[2] = (uintptr_t)f;          /* x19 */
     frame[20] = *fp;
     f->sp = frame;
 }
@@ -490,14 +490,14 @@ static struct fiber *refuse(struct fiber_pool *pool, enum fiber_refusal why,
 
 static struct fiber *map(struct fiber_pool *pool)
 {
-    char *base = mmap(NULL, pool->map_bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK,
-                      -1, 0);
+    char *base =
+        mmap(NULL, pool->map_bytes, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 
     if (base == MAP_FAILED)
         return refuse(pool, FIBER_NO_MEMORY, errno);
     if (mprotect(base, pool->guard_bytes, PROT_NONE) != 0) {
-        int why = errno;            /* as a rule the count of mappings */
+        int why = errno; /* as a rule the count of mappings */
 
         munmap(base, pool->map_bytes);
         return refuse(pool, FIBER_NO_MEMORY, why);
@@ -570,8 +570,7 @@ static size_t round_up(size_t n, size_t to)
 /* -- the room's doors ------------------------------------------------------ */
 
 int fiber_pool_init(struct fiber_pool *pool, size_t stack_bytes,
-                    size_t extra_bytes, unsigned max_fibers,
-                    unsigned keep_idle)
+                    size_t extra_bytes, unsigned max_fibers, unsigned keep_idle)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     const size_t most = SIZE_MAX / 4;
@@ -581,10 +580,10 @@ int fiber_pool_init(struct fiber_pool *pool, size_t stack_bytes,
         stack_bytes = FIBER_STACK_DEFAULT;
     if (stack_bytes > most || extra_bytes > most || max_fibers == 0)
         return -EINVAL;
-    pool->head_bytes = round_up(sizeof(struct fiber), 64) +
-                       round_up(extra_bytes, 64);
-    if (stack_bytes < FIBER_STACK_MIN + pool->head_bytes +
-                          STAGGER_PLACES * STAGGER_BYTES)
+    pool->head_bytes =
+        round_up(sizeof(struct fiber), 64) + round_up(extra_bytes, 64);
+    if (stack_bytes <
+        FIBER_STACK_MIN + pool->head_bytes + STAGGER_PLACES * STAGGER_BYTES)
         return -EINVAL;
     pool->guard_bytes = page;
     pool->map_bytes = page + round_up(stack_bytes, page);
@@ -632,7 +631,7 @@ struct fiber *fiber_new(struct fiber_pool *pool, void (*entry)(void *),
     f->next = NULL;
     f->low_water = (char *)f;
     f->saved_errno = 0;
-    f->cxx = (struct fiber_cxx){ NULL, 0 };
+    f->cxx = (struct fiber_cxx){NULL, 0};
     f->lives++;
     lay_out(f, &pool->fp);
     tell_birth(f);
@@ -666,6 +665,6 @@ void fiber_switch(struct fiber *from, struct fiber *to)
         *from->cxx_at = to->cxx;
     }
     leave(from, to);
-    fiber_jump(from, to);           /* a tail call, without sanitizers */
+    fiber_jump(from, to); /* a tail call, without sanitizers */
     arrive(from);
 }

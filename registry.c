@@ -76,8 +76,9 @@ static int check(const struct scoop_task *t, char *why, size_t why_len)
     else if (t->kind == SCOOP_TYPED ? !t->typed : !t->bytes)
         snprintf(why, why_len, "task \"%s\" has no function", t->name);
     else if (!is_power_of_two(t->in_align) || !is_power_of_two(t->out_align))
-        snprintf(why, why_len, "task \"%s\" has an alignment that is no "
-                               "power of two",
+        snprintf(why, why_len,
+                 "task \"%s\" has an alignment that is no "
+                 "power of two",
                  t->name);
     else
         return 0;

@@ -185,8 +185,8 @@ SCOOP_API void scoop_add_section(struct scoop_section *section);
     SCOOP_TYPED_CALLS_(fn, in, out)                                            \
     int fn(const in *, out *)
 #define SCOOP_TASK_EXTERN(fn, in, out)                                         \
-    SCOOP_TYPED_TASK_(extern struct scoop_task scoop_task_##fn;, fn, #fn, in,  \
-                      out)                                                     \
+    SCOOP_TYPED_TASK_(extern struct scoop_task scoop_task_##fn;                \
+                      , fn, #fn, in, out)                                      \
     int fn(const in *, out *)
 
 #define SCOOP_TASK_BYTES(fn) SCOOP_TASK_BYTES_AS(fn, #fn)
@@ -253,14 +253,14 @@ SCOOP_API int scoop_size(void);
 
 /* What this rank has done since the farm started.  From any task. */
 struct scoop_stats {
-    uint64_t tasks_run;      /* run here, items of maps included */
-    uint64_t tasks_taken;    /* of these, came from other ranks */
-    uint64_t steals_tried;   /* attempts to rob another rank */
-    uint64_t steals_won;     /* of these, brought at least one task */
-    uint64_t messages_sent;  /* to other ranks */
-    uint64_t fibers;         /* most task stacks in use at once */
-    double busy_seconds;     /* running tasks */
-    double idle_seconds;     /* looking for work, or asleep */
+    uint64_t tasks_run;     /* run here, items of maps included */
+    uint64_t tasks_taken;   /* of these, came from other ranks */
+    uint64_t steals_tried;  /* attempts to rob another rank */
+    uint64_t steals_won;    /* of these, brought at least one task */
+    uint64_t messages_sent; /* to other ranks */
+    uint64_t fibers;        /* most task stacks in use at once */
+    double busy_seconds;    /* running tasks */
+    double idle_seconds;    /* looking for work, or asleep */
 };
 SCOOP_API int scoop_stats(struct scoop_stats *stats);
 
@@ -401,8 +401,9 @@ struct scoop_map_options {
  * first by index of those that failed.  Otherwise returns as scoop_join(). */
 #ifndef __cplusplus
 #define scoop_map(task, in_array, out_array, ...)                              \
-    scoop_map_##task((struct scoop_map_##task){                                \
-        .in = (in_array), .out = (out_array), .n = __VA_ARGS__})
+    scoop_map_##task((struct scoop_map_##task){.in = (in_array),               \
+                                               .out = (out_array),             \
+                                               .n = __VA_ARGS__})
 #else
 #define scoop_map(task, ...) scoop_map_##task(__VA_ARGS__)
 #endif
@@ -483,9 +484,9 @@ static inline int scoop_join_(scoop_future future, struct scoop_wait_ w)
 }
 #endif
 
-static inline scoop_future
-scoop_submit_(struct scoop_task *task, const void *arg, size_t arg_len,
-              scoop_place place, int detached)
+static inline scoop_future scoop_submit_(struct scoop_task *task,
+                                         const void *arg, size_t arg_len,
+                                         scoop_place place, int detached)
 {
     struct scoop_submit_options options;
     if (!place.rank_plus_1 && !detached)
@@ -529,8 +530,9 @@ template <> struct scoop_sizeof_<scoop_none> {
 #endif
 
 #define SCOOP_ENTRY_(fn)                                                       \
-    SCOOP_RETAIN_ __attribute__((section("scoop_tasks")))                      \
-    static struct scoop_task *const scoop_entry_##fn = &scoop_task_##fn;
+    SCOOP_RETAIN_ __attribute__((section(                                      \
+        "scoop_tasks"))) static struct scoop_task *const scoop_entry_##fn =    \
+        &scoop_task_##fn;
 
 /* linkage: `static`, or a declaration that gives the name its linkage */
 #define SCOOP_TYPED_TASK_(linkage, fn, task_name, in, out)                     \
@@ -539,14 +541,15 @@ template <> struct scoop_sizeof_<scoop_none> {
         return fn((const in *)input, (out *)output);                           \
     }                                                                          \
     linkage struct scoop_task scoop_task_##fn = {                              \
-        task_name,           &scoop_typed_##fn,   0,                           \
-        SCOOP_SIZEOF_(in),   SCOOP_SIZEOF_(out),  SCOOP_ALIGNOF_(in),          \
-        SCOOP_ALIGNOF_(out), SCOOP_TYPED,         0};                          \
+        task_name,           &scoop_typed_##fn,  0,                            \
+        SCOOP_SIZEOF_(in),   SCOOP_SIZEOF_(out), SCOOP_ALIGNOF_(in),           \
+        SCOOP_ALIGNOF_(out), SCOOP_TYPED,        0};                           \
     SCOOP_ENTRY_(fn)
 
 #define SCOOP_BYTES_TASK_(linkage, fn, task_name)                              \
-    linkage struct scoop_task scoop_task_##fn = {                              \
-        task_name, 0, &fn, 0, 0, 16, 16, SCOOP_BYTES, 0};                      \
+    linkage struct scoop_task scoop_task_##fn = {task_name, 0,           &fn,  \
+                                                 0,         0,           16,   \
+                                                 16,        SCOOP_BYTES, 0};   \
     SCOOP_ENTRY_(fn)
 
 #ifndef __cplusplus
@@ -588,16 +591,17 @@ template <> struct scoop_sizeof_<scoop_none> {
 #else
 /* C++ has no options by name: fill a struct scoop_submit_options. */
 #define SCOOP_TYPED_CALLS_(fn, in_type, out_type)                              \
-    static inline SCOOP_UNUSED scoop_future scoop_submit_##fn(                 \
-        const in_type *arg,                                                    \
-        struct scoop_submit_options o = scoop_submit_options())                \
+    static inline SCOOP_UNUSED scoop_future                                    \
+        scoop_submit_##fn(const in_type *arg, struct scoop_submit_options o =  \
+                                                  scoop_submit_options())      \
     {                                                                          \
         return scoop_submit_(&scoop_task_##fn, arg, SCOOP_SIZEOF_(in_type),    \
                              o.place, o.detached);                             \
     }                                                                          \
-    static inline SCOOP_UNUSED int scoop_map_##fn(                             \
-        const in_type *in, out_type *out, size_t n,                            \
-        struct scoop_map_options o = scoop_map_options())                      \
+    static inline SCOOP_UNUSED int scoop_map_##fn(const in_type *in,           \
+                                                  out_type *out, size_t n,     \
+                                                  struct scoop_map_options o = \
+                                                      scoop_map_options())     \
     {                                                                          \
         return scoop_map_task(&scoop_task_##fn, in, out, n, &o);               \
     }
@@ -616,8 +620,7 @@ static inline int scoop_result(scoop_future future, void *out,
     options.timeout = timeout;
     return scoop_result_of(future, out, &options);
 }
-static inline int scoop_join(scoop_future future, void *out,
-                             double timeout = 0)
+static inline int scoop_join(scoop_future future, void *out, double timeout = 0)
 {
     struct scoop_wait_options options;
     options.timeout = timeout;

@@ -54,8 +54,7 @@ int steal_lifeline(int node, int nodes, int k)
     return (int)(((int64_t)node + ((int64_t)1 << k)) % nodes);
 }
 
-void steal_init(struct steal *s, const struct steal_world *world,
-                uint64_t seed)
+void steal_init(struct steal *s, const struct steal_world *world, uint64_t seed)
 {
     memset(s, 0, sizeof *s);
     s->world = *world;
@@ -76,14 +75,9 @@ static int asks(const struct steal_world *w)
 
 void steal_begin(struct steal *s, uint64_t now_ns)
 {
-    const struct steal_world *w = &s->world;
-
     s->dry_since_ns = now_ns;
     s->turn = 0;
-    s->asks_left = asks(w);
-    s->lifelines_left = 0;
-    if (w->lifelines && w->nodes > 1 && s->was_fed)
-        s->lifelines_left = steal_lifelines(w->nodes);
+    s->asks_left = asks(&s->world);
 }
 
 void steal_woken(struct steal *s, uint64_t now_ns)
@@ -120,9 +114,10 @@ struct steal_step steal_next(struct steal *s, uint64_t now_ns)
     if (w->local && w->locals > 1 && !(s->turn++ & 1))
         return (struct steal_step){STEAL_MATES, below(s, w->locals)};
     if (s->is_asking) /* the answer ends a rest as well */
-        return (struct steal_step){
-            now_ns - s->dry_since_ns < w->spin_ns ? STEAL_WAIT : STEAL_REST,
-            -1};
+        return (struct steal_step){now_ns - s->dry_since_ns < w->spin_ns
+                                       ? STEAL_WAIT
+                                       : STEAL_REST,
+                                   -1};
     if (s->asks_left > 0) {
         s->asks_left--;
         s->is_asking = true;
@@ -130,9 +125,12 @@ struct steal_step steal_next(struct steal *s, uint64_t now_ns)
     }
     if (now_ns - s->dry_since_ns < w->spin_ns)
         return (struct steal_step){STEAL_WAIT, -1};
+    if (w->lifelines && w->nodes > 1 && s->was_fed) {
+        s->lifelines_left = steal_lifelines(w->nodes);
+        s->was_fed = false;
+    }
     if (s->lifelines_left > 0) {
         int node = steal_lifeline(w->my_node, w->nodes, --s->lifelines_left);
-        s->was_fed = false;
         return (struct steal_step){STEAL_REGISTER, w->watcher[node]};
     }
     return (struct steal_step){STEAL_REST, -1};

@@ -38,10 +38,10 @@ struct steal {
     struct steal_world world;
     uint64_t random;
     uint64_t dry_since_ns;
-    int asks_left;       /* in this dry spell */
-    int lifelines_left;  /* to register with in this dry spell */
-    bool is_asking;      /* an answer is due */
-    bool was_fed;        /* work has come since the last registration */
+    int asks_left;      /* in this dry spell */
+    int lifelines_left; /* to register with before it rests */
+    bool is_asking;     /* an answer is due */
+    bool was_fed;       /* work has come since the last registration */
     unsigned turn;
 };
 

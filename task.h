@@ -23,9 +23,9 @@
 struct task {
     uint64_t id;
     uint64_t generation;
-    uint64_t parent;     /* id of the task that submitted it; 0: the root */
-    uint64_t path;       /* hash of the way from the root: same on any run */
-    uint64_t first;      /* range: */
+    uint64_t parent; /* id of the task that submitted it; 0: the root */
+    uint64_t path;   /* hash of the way from the root: same on any run */
+    uint64_t first;  /* range: */
     uint64_t count;
     uint32_t step;
     uint32_t hops;       /* how often it has changed hands */
@@ -33,11 +33,11 @@ struct task {
     int64_t timeout_ns;  /* for each attempt; 0: none */
     uint64_t arg;        /* address of the argument in the home's memory */
     uint64_t arg_len;
-    uint32_t number;     /* of the task in the registry, from 1 */
-    int32_t holder;      /* rank that has it now, as far as the home knows */
-    int32_t place;       /* rank it must run on; -1: any */
+    uint32_t number; /* of the task in the registry, from 1 */
+    int32_t holder;  /* rank that has it now, as far as the home knows */
+    int32_t place;   /* rank it must run on; -1: any */
     uint16_t flags;
-    uint8_t attempt;     /* from 1 */
+    uint8_t attempt; /* from 1 */
     int8_t priority;
 };
 _Static_assert(sizeof(struct task) == 104, "the record is a wire format");

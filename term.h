@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 struct term_counts {
-    uint64_t created, ended;  /* tasks, at their homes */
-    uint64_t sent, received;  /* messages */
+    uint64_t created, ended; /* tasks, at their homes */
+    uint64_t sent, received; /* messages */
 };
 
 enum term_phase {
@@ -32,10 +32,10 @@ struct term {
     int rank, size;
     uint64_t wave;
     enum term_phase phase;
-    bool is_open;         /* a wave waits for this rank's report */
-    int reports;          /* children that have reported */
+    bool is_open; /* a wave waits for this rank's report */
+    int reports;  /* children that have reported */
     struct term_counts sum, last;
-    bool has_last;        /* of the same phase */
+    bool has_last; /* of the same phase */
 };
 
 void term_init(struct term *t, int rank, int size);

@@ -118,8 +118,8 @@ _Static_assert(sizeof(struct wire_count) == 40, "wire format");
 
 #define WIRE_BODY_MAX 48u
 
-const char *wire_name(unsigned type);       /* "?" for what is not one */
-uint32_t wire_body_bytes(unsigned type);    /* 0 for what is not one */
+const char *wire_name(unsigned type);    /* "?" for what is not one */
+uint32_t wire_body_bytes(unsigned type); /* 0 for what is not one */
 enum wire_who wire_who(unsigned type);
 
 #endif

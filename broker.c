@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* broker.c -- rank 0's second job: first placement, the farm's end
+ *
+ * First placement: when a farm starts all ranks are hungry, and rank 0 knows
+ * it without being told.  So its list of hungry nodes is full from the start,
+ * and the root's first tasks go out to all nodes, half of what there is to
+ * each, before any of them has asked.
+ *
+ * The end: once the root has returned, rank 0 sends out waves (term.c) until
+ * one finds that no task and no message is left, then says STOP.  A rank
+ * passes STOP on to its children in the tree and leaves its loop; net_close()
+ * waits until all have.
+ */
+#include "broker.h"
+
+#include "runtime.h"
+#include "worker.h"
+
+void broker_start(struct runtime *rt)
+{
+    struct node *n = &rt->node;
+
+    if (rt->rank || !rt->config.lifelines || !rt->config.steal_remote)
+        return;
+    for (int node = 0; node < n->nodes; node++)
+        if (node != n->my_node && !node_hungry_add(n, n->watcher[node]))
+            return; /* full: the others find work by their lifelines */
+}
+
+static void down(struct runtime *rt, unsigned type, const void *body)
+{
+    for (int k = 0; k < term_children(&rt->term); k++) {
+        if (!net_send(rt->net, term_child(&rt->term, k), type, body, NULL, 0,
+                      NET_COPY))
+            continue;
+        log_error(&rt->log, "no memory to end the farm");
+        net_abort(rt->net, 1);
+    }
+}
+
+static void send_wave(struct runtime *rt)
+{
+    struct wire_wave body = {rt->term.wave, rt->term.phase, 0};
+
+    rt->is_draining = rt->term.phase == TERM_DRAIN;
+    down(rt, WIRE_WAVE, &body);
+}
+
+static void stop(struct runtime *rt)
+{
+    struct wire_stop body = {rt->status, 0};
+
+    down(rt, WIRE_STOP, &body);
+    rt->is_stopping = true;
+}
+
+void broker_root_ended(struct runtime *rt)
+{
+    rt->root_has_ended = true;
+    term_start(&rt->term);
+    send_wave(rt);
+}
+
+static void report(struct runtime *rt)
+{
+    const struct term_counts *sum = &rt->term.sum;
+    struct wire_count body = {rt->term.wave, sum->created, sum->ended,
+                              sum->sent, sum->received};
+
+    if (!net_send(rt->net, term_parent(&rt->term), WIRE_COUNT, &body, NULL, 0,
+                  NET_COPY))
+        return;
+    log_error(&rt->log, "no memory to end the farm");
+    net_abort(rt->net, 1);
+}
+
+void broker_idle(struct runtime *rt)
+{
+    while (rt->term.is_open && worker_is_idle(rt)) {
+        struct term_counts mine = {rt->futures.created, rt->futures.ended,
+                                   net_sent(rt->net), net_received(rt->net)};
+        switch (term_judge(&rt->term, &mine)) {
+        case TERM_WAIT:
+            return;
+        case TERM_REPORT:
+            report(rt);
+            return;
+        case TERM_AGAIN:
+            term_start(&rt->term);
+            send_wave(rt);
+            break;
+        case TERM_DONE:
+            stop(rt);
+            return;
+        }
+    }
+}
+
+void broker_on_wave(struct runtime *rt, struct net_message *m)
+{
+    const struct wire_wave *body = m->body;
+
+    term_wave(&rt->term, body->wave,
+              body->phase == TERM_DRAIN ? TERM_DRAIN : TERM_TASKS);
+    send_wave(rt);
+}
+
+void broker_on_count(struct runtime *rt, struct net_message *m)
+{
+    const struct wire_count *body = m->body;
+    struct term_counts counts = {body->created, body->ended, body->sent,
+                                 body->received};
+
+    if (!term_count(&rt->term, body->wave, &counts))
+        log_error(&rt->log, "rank %d answered a question that is not asked",
+                  m->src);
+}
+
+void broker_on_stop(struct runtime *rt, struct net_message *m)
+{
+    const struct wire_stop *body = m->body;
+
+    rt->status = body->status;
+    stop(rt);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* future.h -- the table of futures whose home is this rank, and of guests
+ *
+ * See future.c for the states and who changes them.
+ */
+#ifndef FUTURE_H
+#define FUTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "deque.h"
+#include "task.h"
+
+struct error;
+struct frame;
+struct map_job;
+struct slice;
+struct strand;
+
+enum future_state {
+    FUTURE_FREE,
+    FUTURE_QUEUED,   /* in this rank's deque, or taken and not yet reclaimed */
+    FUTURE_PLACED,   /* in this rank's list of tasks that must run here */
+    FUTURE_HELD,     /* home: another rank has it, rec.holder says which */
+    FUTURE_FETCHING, /* guest: its argument is under way */
+    FUTURE_RUNNING,  /* on a stack of this rank */
+    FUTURE_EARLY,    /* home: its result is here, but not yet the deque's word
+                      * that it was taken */
+    FUTURE_DONE      /* home: `status`, and result or error */
+};
+
+enum future_flags {
+    FUTURE_GUEST = 1 << 0,      /* its home is elsewhere, or it came back */
+    FUTURE_ORPHAN = 1 << 1,     /* released: free it once it has ended */
+    FUTURE_CANCELLED = 1 << 2,  /* its result is not wanted any more */
+    FUTURE_PIECE = 1 << 3,      /* a range: `job` (home) or `slice` (guest) */
+    FUTURE_OWNS_ARG = 1 << 4,   /* arg came from malloc */
+    FUTURE_OWNS_RESULT = 1 << 5 /* result came from malloc */
+};
+
+/* Lists through members: circular, with a head. */
+struct link {
+    struct link *next, *prev;
+};
+
+static inline void link_init(struct link *head)
+{
+    head->next = head->prev = head;
+}
+
+static inline bool link_is_empty(const struct link *head)
+{
+    return head->next == head;
+}
+
+static inline void link_add(struct link *head, struct link *l)
+{
+    l->prev = head->prev;
+    l->next = head;
+    head->prev->next = l;
+    head->prev = l;
+}
+
+static inline void link_remove(struct link *l)
+{
+    l->prev->next = l->next;
+    l->next->prev = l->prev;
+}
+
+/* One task on this rank.  184 bytes and its data: a burst of a million costs
+ * what its arguments and results cost and at most 200 bytes each. */
+struct future {
+    struct deque_item item;
+    uint8_t state; /* enum future_state */
+    uint8_t flags; /* enum future_flags */
+    uint8_t size_class;
+    int8_t status;         /* once done: 0 or SCOOP_E... */
+    uint32_t more_holders; /* a piece: entries in its job's list */
+    struct link link;      /* home: siblings; guest: the rank's guests */
+    struct frame *owner;   /* home: who submitted it; NULL: detached */
+    union {
+        struct strand *waiter; /* home: parked until it is done */
+        struct slice *slice;   /* guest piece: its part of the input */
+    };
+    void *arg;
+    union {
+        void *result;        /* room for it, or NULL */
+        struct map_job *job; /* home piece */
+    };
+    size_t result_len;
+    struct error *error;
+    struct task rec;
+    uint64_t data[]; /* argument and result, if they fit */
+};
+_Static_assert(offsetof(struct future, data) == 184, "at most 200 a future");
+
+#define FUTURE_CLASSES 6u /* data of 16, 32, ... 96 bytes */
+#define FUTURE_CHUNK 256u /* futures allocated together */
+
+struct future_chunk {
+    char *base;
+    size_t stride;
+};
+
+struct future_table {
+    struct link *idle[FUTURE_CLASSES]; /* free ones, last used first */
+    struct future_chunk *chunk;
+    uint32_t chunks, room;
+    int32_t rank;
+    uint64_t first_generation;
+    uint64_t created, ended; /* home futures: what term.c counts */
+    uint64_t in_use;
+    struct link guests;
+};
+
+void future_table_init(struct future_table *t, int rank, uint64_t generation);
+void future_table_fini(struct future_table *t);
+
+/* More futures of that class; NULL: out of memory, or 2^32 in use. */
+struct future *future_refill(struct future_table *t, unsigned size_class);
+
+static inline struct future *future_of_link(struct link *l)
+{
+    return (struct future *)(void *)((char *)l - offsetof(struct future, link));
+}
+
+static inline struct future *future_of_item(struct deque_item *i)
+{
+    return (struct future *)(void *)i;
+}
+
+/* A free one with room for so many bytes of data, or more. */
+static inline struct future *future_take(struct future_table *t, size_t bytes)
+{
+    unsigned c = bytes > 16 ? (unsigned)((bytes - 1) / 16) : 0;
+    struct link *l = t->idle[c];
+
+    if (__builtin_expect(!l, 0))
+        return future_refill(t, c);
+    t->idle[c] = l->next;
+    return future_of_link(l);
+}
+
+/* Frees what the future owns beside itself. */
+void future_drop_data(struct future *f);
+
+/* Back to the table; its generation ends here. */
+static inline void future_put(struct future_table *t, struct future *f)
+{
+    if (__builtin_expect(f->error != NULL || (f->flags & (FUTURE_OWNS_ARG |
+                                                          FUTURE_OWNS_RESULT)),
+                         0))
+        future_drop_data(f);
+    f->state = FUTURE_FREE;
+    f->rec.generation++;
+    f->link.next = t->idle[f->size_class];
+    t->idle[f->size_class] = &f->link;
+    t->in_use--;
+}
+
+/* The future of that id and generation, or NULL: released, or never was. */
+static inline struct future *future_find(const struct future_table *t,
+                                         uint64_t id, uint64_t generation)
+{
+    uint32_t place = (uint32_t)id - 1;
+
+    if (__builtin_expect((int32_t)(id >> 32) != t->rank, 0) ||
+        __builtin_expect(place / FUTURE_CHUNK >= t->chunks, 0))
+        return NULL;
+    const struct future_chunk *c = &t->chunk[place / FUTURE_CHUNK];
+    struct future *f =
+        (struct future *)(void *)(c->base + c->stride * (place % FUTURE_CHUNK));
+    if (__builtin_expect(f->rec.generation != generation, 0) ||
+        f->state == FUTURE_FREE)
+        return NULL;
+    return f;
+}
+
+/* Where a result of that size goes: in the future itself if there is room
+ * behind the argument, else from malloc.  NULL: out of memory, or 0 bytes. */
+void *future_result_room(struct future *f, size_t len, size_t align);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* map.h -- range tasks: split, run, combine
+ *
+ * See map.c.
+ */
+#ifndef MAP_H
+#define MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct error;
+struct future;
+struct runtime;
+struct scoop_task;
+
+struct slice; /* the part of the input that a guest has */
+
+/* scoop_map_task() without its checks. */
+int map_run(struct runtime *rt, const struct scoop_task *task, const void *in,
+            void *out, size_t n, uint64_t deadline_ns);
+
+/* Runs a piece on the running stack, home or guest; it is gone afterwards. */
+void map_run_piece(struct runtime *rt, struct future *piece);
+/* A guest piece is given up before it ran (cancelled, no memory). */
+void map_drop_guest(struct runtime *rt, struct future *piece, int status,
+                    struct error *error);
+/* A home piece is given up before it ran. */
+void map_drop_piece(struct runtime *rt, struct future *piece, int status,
+                    struct error *error);
+/* A guest piece's input has come; data is kept. */
+int map_input_take(struct runtime *rt, struct future *piece, void *data);
+/* A part of a home piece has been done elsewhere. */
+void map_result(struct runtime *rt, struct future *piece, uint64_t first,
+                uint64_t count, int status, const void *data, size_t len);
+/* Lets go of what a guest piece has. */
+void map_forget_guest(struct future *piece);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime.h -- all state of a rank while a farm runs
+ *
+ * One struct, made by scoop.c when a farm starts and gone when it has ended.
+ * The rooms below (deque, future, steal, ...) are handed their part of it;
+ * the rooms that run tasks (worker, transfer, map, broker) are handed all of
+ * it.  Public calls find it through `runtime_current`, which is set on the
+ * main thread only: on any other it is NULL, which is how a call from a
+ * thread that is not the task's own is recognised.
+ */
+#ifndef RUNTIME_H
+#define RUNTIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "deque.h"
+#include "error.h"
+#include "fiber.h"
+#include "future.h"
+#include "log.h"
+#include "net.h"
+#include "node.h"
+#include "registry.h"
+#include "scoop.h"
+#include "steal.h"
+#include "term.h"
+#include "value.h"
+
+struct helper;
+
+/* A running task; stands on the task's own stack. */
+struct frame {
+    struct frame *below; /* the task on this stack that waits for it */
+    struct future *task; /* what it runs; NULL: the root */
+    const struct scoop_task *type; /* NULL: the root */
+    struct measure *measure;
+    struct link children; /* futures that it submitted */
+    uint64_t path;        /* its own path hash */
+    uint64_t made;        /* children so far */
+    uint64_t item;        /* of a map */
+    struct error *last;   /* scoop_last_error() */
+    struct error *told;   /* by scoop_fail() */
+    bool has_item;
+};
+
+/* A stack and what stands on it; lives beside the fiber. */
+struct strand {
+    struct fiber *fiber;
+    struct frame *frame; /* the topmost, while it is parked */
+    struct future *task; /* to start with; NULL: the root */
+    struct link all;     /* every strand of this rank */
+    struct link ready;   /* the ready list, or alone */
+    struct link timer;   /* the timer list, or alone */
+    uint64_t deadline_ns;
+    const char *waits_what;         /* while parked, for the dump */
+    const struct future *waits_for; /* NULL: not for one future */
+};
+
+#define WORKER_LOOT 64u       /* tasks taken by one steal, at most */
+#define WORKER_PRIVATE_MAX 16 /* more private tasks are published ... */
+#define WORKER_PRIVATE_KEEP 8 /* ... but for these */
+#define WORKER_CALLS 128u     /* library calls between two looks around */
+
+struct worker {
+    struct fiber_pool pool;
+    struct fiber thread; /* the scheduler: the thread's own stack */
+    struct strand scheduler;
+    struct link strands;
+    struct link ready;      /* strands to resume, in order */
+    struct link timers;     /* by deadline */
+    struct strand *ended;   /* its stack is to be given back */
+    uint64_t live;          /* strands in use */
+    struct future **placed; /* a ring of tasks that must run here, or whose
+                             * argument has come */
+    uint64_t placed_head, placed_tail, placed_mask;
+    uint64_t early; /* futures done before the deque told */
+    struct deque_record loot[WORKER_LOOT];
+};
+
+struct runtime {
+    /* What submit and join touch. */
+    struct frame *frame;     /* the running task */
+    struct strand *strand;   /* the running stack */
+    struct measure *stretch; /* what is being timed, or NULL */
+    uint64_t stretch_ns;     /* since when */
+    uint32_t calls_left;     /* until worker_attend() */
+    bool is_stopping;        /* leave the loop */
+    bool is_draining;        /* begin nothing new */
+    bool is_alone;           /* a farm of one rank */
+    uint64_t private_max;
+    size_t stack_reserve; /* a task starts with that much stack at least */
+    struct deque deque;
+    struct future_table futures;
+    struct future_table guests;
+    struct registry registry;
+    struct scoop_stats stats;
+
+    struct worker worker;
+    struct steal steal;
+    struct term term;
+    struct node node;
+    struct net *net;
+    struct helper *helper;  /* NULL: none */
+    net_deliver_fn *handle; /* what messages go to */
+    /* For the helper thread, to speak for this one: in what function that is
+     * not short the main thread is, and since when; 0: in none. */
+    _Atomic uint64_t long_since_ns;
+    _Atomic(const char *) long_name;
+    uint64_t progress_ns; /* when there was last something to run */
+    struct config config;
+    struct log log;
+    int rank, size;
+    char host[64];
+    uint64_t started_ns;
+    uint64_t idle_ns;
+
+    /* Rank 0. */
+    int (*root)(void *arg);
+    void *root_arg;
+    int status; /* what root returned */
+    bool root_has_ended;
+};
+
+/* The farm that this thread works for. */
+extern _Thread_local struct runtime *runtime_current;
+
+/* Gives the current task an error of a call, in words; returns code. */
+int runtime_fail(struct runtime *rt, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The current task's last error becomes e. */
+void runtime_set_error_take(struct runtime *rt, struct error *e);
+
+#endif

@@ -1,0 +1,644 @@
+/* SPDX-License-Identifier: MIT */
+/* transfer.c -- tasks that change hands between ranks
+ *
+ *   victim                      thief                        home
+ *     |<------ rob (node memory)--|                            |
+ *     |    or STEAL, TASKS        |                            |
+ *     |                           |------- HELD (if the victim |
+ *     |                           |         is not the home)-->|
+ *     |                           |------- FETCH (long arg) -->|
+ *     |                           |<------ ARG ----------------|
+ *     |                           |------- RESULT ------------>|
+ *
+ * A task that arrives becomes a guest: an entry beside the table of this
+ * rank's own futures, with the record as it came.  That a task comes back to
+ * its own home as a guest is no special case: the messages then go to oneself.
+ *
+ * The home is told who has a task: by its own deque when a thief took it from
+ * there (transfer_taken), else by the thief's HELD.  News of the same task may
+ * overtake each other, so each carries the number of hands that it has gone
+ * through, and only later news are believed.
+ *
+ * An argument that does not fit in a slot stays with the home and is sent
+ * from where it lies.  It lies there until the result is in: a home frees
+ * nothing of a task that another rank holds.  So the address in the record
+ * stays good for as long as anybody can ask for it.
+ *
+ * A result may arrive before the deque has told that the task was taken (its
+ * thief has won it, but was slow to sign).  The future is then EARLY: complete
+ * but still in the deque's books, and ends when the deque lets go of it.
+ */
+#include "transfer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "map.h"
+#include "runtime.h"
+#include "worker.h"
+
+#define TASK_WORDS (sizeof(struct task) / 8)
+
+_Static_assert(sizeof(struct task) + TASK_INLINE_MAX == DEQUE_SLOT_BYTES,
+               "a slot holds a record and a short argument");
+
+static size_t padded(uint64_t len)
+{
+    return (size_t)((len + 7) & ~(uint64_t)7);
+}
+
+static struct future *future_of_const(const struct deque_item *item)
+{
+    return (struct future *)(uintptr_t)item;
+}
+
+size_t transfer_pack(const struct deque_item *item, uint64_t *words)
+{
+    const struct future *f = future_of_const(item);
+    struct task rec = f->rec;
+    size_t used = TASK_WORDS;
+
+    if (f->arg && rec.arg_len <= TASK_INLINE_MAX) {
+        rec.flags |= TASK_INLINE;
+        words[TASK_WORDS + padded(rec.arg_len) / 8 - (rec.arg_len > 0)] = 0;
+        memcpy(words + TASK_WORDS, f->arg, (size_t)rec.arg_len);
+        used += padded(rec.arg_len) / 8;
+    } else {
+        rec.flags &= (uint16_t)~TASK_INLINE;
+    }
+    memcpy(words, &rec, sizeof rec);
+    return used;
+}
+
+/* Bytes of a record with what follows it; 0: it cannot be one. */
+static size_t record_bytes(const struct task *rec)
+{
+    if (!(rec->flags & TASK_INLINE))
+        return sizeof *rec;
+    if (rec->arg_len > TASK_INLINE_MAX)
+        return 0;
+    return sizeof *rec + padded(rec->arg_len);
+}
+
+/* ---- Taking in -------------------------------------------------------- */
+
+static int send_or_end(struct runtime *rt, int dst, unsigned type,
+                       const void *body)
+{
+    int err = net_send(rt->net, dst, type, body, NULL, 0, NET_COPY);
+
+    if (err) { /* not even a message without data: the job cannot go on */
+        log_error(&rt->log, "cannot send %s to rank %d: %s", wire_name(type),
+                  dst, scoop_strerror(err));
+        net_abort(rt->net, 1);
+    }
+    return err;
+}
+
+/* Tells the home of a task that could not even be taken in. */
+static void send_back(struct runtime *rt, const struct task *rec, int status)
+{
+    struct wire_result body = {rec->id,    rec->generation, rec->first,
+                               rec->count, status,          rt->rank};
+
+    send_or_end(rt, task_home(rec), WIRE_RESULT, &body);
+}
+
+static int give_argument(struct runtime *rt, struct future *g,
+                         const void *bytes)
+{
+    size_t len = (size_t)g->rec.arg_len;
+
+    if (g->flags & FUTURE_PIECE) {
+        void *copy = malloc(len);
+        if (!copy)
+            return SCOOP_ENOMEM;
+        memcpy(copy, bytes, len);
+        return map_input_take(rt, g, copy);
+    }
+    const struct scoop_task *type = registry_task(&rt->registry, g->rec.number);
+    g->arg = g->data;
+    if (type->in_align > 8) {
+        g->arg = value_alloc(len, type->in_align);
+        if (!g->arg)
+            return SCOOP_ENOMEM;
+        g->flags |= FUTURE_OWNS_ARG;
+    }
+    memcpy(g->arg, bytes, len);
+    return 0;
+}
+
+/* A guest for a record; NULL after the home was told why not. */
+static struct future *adopt(struct runtime *rt, const struct task *rec)
+{
+    const struct scoop_task *type = registry_task(&rt->registry, rec->number);
+    int err = type ? 0 : SCOOP_ENOTASK;
+    struct future *g = NULL;
+    bool has_arg = (rec->flags & TASK_INLINE) && rec->arg_len;
+
+    if (!err) {
+        size_t room = has_arg ? padded(rec->arg_len) : 0;
+        if (room + type->out_size <= 16 * FUTURE_CLASSES)
+            room += type->out_size;
+        g = future_take(&rt->guests, room);
+        err = g ? 0 : SCOOP_ENOMEM;
+    }
+    if (!err) {
+        g->flags = FUTURE_GUEST;
+        if (rec->flags & TASK_RANGE)
+            g->flags |= FUTURE_PIECE;
+        g->status = 0;
+        g->owner = NULL;
+        g->slice = NULL;
+        g->arg = NULL;
+        g->result = NULL;
+        g->result_len = 0;
+        g->error = NULL;
+        g->rec = *rec;
+        g->rec.hops++;
+        g->rec.holder = rt->rank;
+        rt->guests.in_use++;
+        link_add(&rt->guests.guests, &g->link);
+        if (has_arg)
+            err = give_argument(rt, g, rec + 1);
+        if (!err)
+            return g;
+        link_remove(&g->link);
+        map_forget_guest(g);
+        future_put(&rt->guests, g);
+    }
+    send_back(rt, rec, err);
+    return NULL;
+}
+
+/* Tells the homes who has their tasks now.  One message for a run of tasks
+ * of one home; none to the rank that they were taken from, which knows. */
+struct news {
+    struct wire_held_one one[WORKER_LOOT];
+    uint32_t tasks;
+    int home;
+};
+
+static void flush(struct runtime *rt, struct news *news)
+{
+    struct wire_held body = {rt->rank, news->tasks};
+
+    if (!news->tasks)
+        return;
+    if (net_send(rt->net, news->home, WIRE_HELD, &body, news->one,
+                 news->tasks * sizeof news->one[0], NET_COPY))
+        log_warn(&rt->log, "no memory to tell rank %d who has its tasks",
+                 news->home);
+    news->tasks = 0;
+}
+
+static void tell(struct runtime *rt, struct news *news, const struct task *rec,
+                 int victim)
+{
+    int home = task_home(rec);
+
+    if (home == victim)
+        return;
+    if (news->tasks == WORKER_LOOT || (news->tasks && news->home != home))
+        flush(rt, news);
+    news->home = home;
+    news->one[news->tasks++] =
+        (struct wire_held_one){rec->id, rec->generation, rec->count,
+                               rec->hops + 1};
+}
+
+static void queue(struct runtime *rt, struct future *g, bool must_stay)
+{
+    int err = must_stay ? worker_place(rt, g) : worker_push(rt, g);
+
+    if (!err)
+        return;
+    if (g->flags & FUTURE_PIECE)
+        map_drop_guest(rt, g, err, NULL);
+    else
+        transfer_return(rt, g, err, NULL);
+}
+
+unsigned transfer_rob(struct runtime *rt, int local)
+{
+    struct node_block *b = node_block(&rt->node, local);
+    struct deque_record *loot = rt->worker.loot;
+    int victim = rt->node.members[local];
+    struct news news;
+
+    rt->stats.steals_tried++;
+    unsigned n = deque_steal(&b->deque, rt->rank, loot, WORKER_LOOT,
+                             &rt->node.me->claim, victim);
+    if (!n)
+        return 0;
+    rt->stats.steals_won++;
+    rt->stats.tasks_taken += n;
+    news.tasks = 0;
+    for (unsigned i = 0; i < n; i++) {
+        const struct task *rec = (const struct task *)(void *)loot[i].word;
+        tell(rt, &news, rec, victim);
+        struct future *g = adopt(rt, rec);
+        if (g)
+            queue(rt, g, false);
+    }
+    deque_claim_clear(&rt->node.me->claim);
+    flush(rt, &news);
+    steal_fed(&rt->steal);
+    return n;
+}
+
+void transfer_on_tasks(struct runtime *rt, struct net_message *m)
+{
+    const struct wire_tasks *body = m->body;
+    const char *at = m->data;
+    size_t left = m->data_len;
+    struct news news;
+    uint32_t n = 0;
+
+    news.tasks = 0;
+    for (; n < body->tasks; n++) {
+        const struct task *rec = (const struct task *)(const void *)at;
+        size_t bytes = left >= sizeof *rec ? record_bytes(rec) : 0;
+        if (!bytes || bytes > left || task_home(rec) < 0 ||
+            task_home(rec) >= rt->size) {
+            log_error(&rt->log, "damaged tasks from rank %d", m->src);
+            break;
+        }
+        if (body->reason != WIRE_PLACED)
+            tell(rt, &news, rec, rec->holder);
+        struct future *g = adopt(rt, rec);
+        if (g)
+            queue(rt, g, body->reason == WIRE_PLACED);
+        at += bytes;
+        left -= bytes;
+    }
+    flush(rt, &news);
+    rt->stats.tasks_taken += n;
+    if (body->reason == WIRE_STOLEN) {
+        rt->stats.steals_won++;
+        steal_answered(&rt->steal, true);
+    } else if (body->reason == WIRE_PUSHED) {
+        steal_fed(&rt->steal);
+    }
+}
+
+void transfer_on_empty(struct runtime *rt, struct net_message *m)
+{
+    (void)m;
+    steal_answered(&rt->steal, false);
+}
+
+/* ---- Giving away ------------------------------------------------------ */
+
+unsigned transfer_lend(struct node *node, struct net *net, int local, int thief,
+                       unsigned most, uint32_t reason)
+{
+    struct deque_record loot[WORKER_LOOT];
+    int victim = node->members[local];
+
+    if (most > WORKER_LOOT)
+        most = WORKER_LOOT;
+    unsigned n = deque_steal(&node_block(node, local)->deque, thief, loot, most,
+                             NULL, victim);
+    if (!n)
+        return 0;
+    struct wire_tasks body = {n, reason};
+    char *data = (char *)loot; /* packed in place: no record grows */
+    size_t len = 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct task *rec = (struct task *)(void *)loot[i].word;
+        size_t bytes = record_bytes(rec);
+        rec->holder = victim;
+        memmove(data + len, rec, bytes);
+        len += bytes;
+    }
+    if (net_send(net, thief, WIRE_TASKS, &body, data, len, NET_COPY))
+        net_abort(net, 1); /* they are nobody's now: see send_or_end() */
+    return n;
+}
+
+static bool lend_any(struct node *node, struct net *net, int thief,
+                     unsigned most, uint32_t reason)
+{
+    for (int i = 0; i < node->locals; i++)
+        if (transfer_lend(node, net, (node->local + i) % node->locals, thief,
+                          most, reason))
+            return true;
+    return false;
+}
+
+static void answer_steal(struct node *node, struct net *net,
+                         const struct wire_steal *ask)
+{
+    struct wire_empty empty = {node->rank, 0};
+
+    if (ask->thief < 0 || ask->thief >= node->size ||
+        lend_any(node, net, ask->thief, ask->most, WIRE_STOLEN))
+        return;
+    atomic_store_explicit(&node->me->wanted, 1, memory_order_relaxed);
+    if (net_send(net, ask->thief, WIRE_EMPTY, &empty, NULL, 0, NET_COPY))
+        net_abort(net, 1); /* the thief would wait for ever */
+}
+
+/* First on the list, then a look at the deques: one who publishes does it the
+ * other way round, so one of the two sees the other. */
+static void note_hungry(struct node *node, struct net *net, int rank)
+{
+    if (rank < 0 || rank >= node->size || !node_hungry_add(node, rank))
+        return;
+    atomic_thread_fence(memory_order_seq_cst);
+    for (int i = 0; i < node->locals; i++) {
+        if (!deque_public_count(&node_block(node, i)->deque))
+            continue;
+        int first = node_hungry_take(node);
+        if (first >= 0 && !lend_any(node, net, first, WORKER_LOOT, WIRE_PUSHED))
+            node_hungry_add(node, first);
+        return;
+    }
+}
+
+static void send_argument(struct net *net, int dst,
+                          const struct wire_fetch *ask)
+{
+    struct wire_arg body = {ask->id, ask->generation, ask->token};
+
+    if (net_send(net, dst, WIRE_ARG, &body, (void *)(uintptr_t)ask->arg,
+                 (size_t)ask->len, NET_BORROW) &&
+        net_send(net, dst, WIRE_ARG, &body, NULL, 0, NET_COPY))
+        net_abort(net, 1); /* the asker would wait for ever */
+}
+
+bool transfer_serve(struct node *node, struct net *net, struct net_message *m)
+{
+    if (m->type == WIRE_STEAL)
+        answer_steal(node, net, m->body);
+    else if (m->type == WIRE_HUNGRY)
+        note_hungry(node, net, ((const struct wire_hungry *)m->body)->rank);
+    else if (m->type == WIRE_FETCH)
+        send_argument(net, m->src, m->body);
+    else
+        return false;
+    return true;
+}
+
+void transfer_on_steal(struct runtime *rt, struct net_message *m)
+{
+    worker_offer(rt);
+    answer_steal(&rt->node, rt->net, m->body);
+}
+
+void transfer_on_hungry(struct runtime *rt, struct net_message *m)
+{
+    worker_offer(rt);
+    note_hungry(&rt->node, rt->net,
+                ((const struct wire_hungry *)m->body)->rank);
+}
+
+void transfer_on_fetch(struct runtime *rt, struct net_message *m)
+{
+    send_argument(rt->net, m->src, m->body);
+}
+
+int transfer_place(struct runtime *rt, struct future *f)
+{
+    struct wire_tasks body = {1, WIRE_PLACED};
+    uint64_t words[DEQUE_SLOT_WORDS];
+    size_t used = transfer_pack(&f->item, words);
+
+    f->state = FUTURE_HELD;
+    f->rec.holder = f->rec.place;
+    f->rec.hops = 1;
+    return net_send(rt->net, f->rec.place, WIRE_TASKS, &body, words, 8 * used,
+                    NET_COPY);
+}
+
+/* ---- Long arguments --------------------------------------------------- */
+
+int transfer_fetch(struct runtime *rt, struct future *g)
+{
+    struct wire_fetch ask = {g->rec.id, g->rec.generation, g->rec.arg,
+                             g->rec.arg_len, (uint64_t)(uintptr_t)g};
+
+    g->state = FUTURE_FETCHING;
+    return net_send(rt->net, task_home(&g->rec), WIRE_FETCH, &ask, NULL, 0,
+                    NET_COPY);
+}
+
+/* The token is this rank's own pointer, and the guest stays where it is as
+ * long as it is FETCHING. */
+void transfer_on_arg(struct runtime *rt, struct net_message *m)
+{
+    const struct wire_arg *body = m->body;
+    struct future *g = (struct future *)(uintptr_t)body->token;
+    int err = 0;
+
+    if (m->data_len != g->rec.arg_len || !m->data) {
+        err = SCOOP_ENOMEM; /* there, or here */
+    } else if (m->is_owned && (g->flags & FUTURE_PIECE)) {
+        err = map_input_take(rt, g, m->data);
+        m->data = NULL;
+    } else if (m->is_owned &&
+               registry_task(&rt->registry, g->rec.number)->in_align <= 16) {
+        g->arg = m->data;
+        g->flags |= FUTURE_OWNS_ARG;
+        m->data = NULL;
+    } else if (g->flags & FUTURE_PIECE) {
+        err = give_argument(rt, g, m->data);
+    } else {
+        g->arg =
+            value_alloc(m->data_len,
+                        registry_task(&rt->registry, g->rec.number)->in_align);
+        err = g->arg ? 0 : SCOOP_ENOMEM;
+        if (g->arg) {
+            g->flags |= FUTURE_OWNS_ARG;
+            memcpy(g->arg, m->data, m->data_len);
+        }
+    }
+    if (!err)
+        err = worker_place(rt, g);
+    if (!err)
+        return;
+    if (g->flags & FUTURE_PIECE)
+        map_drop_guest(rt, g, err, NULL);
+    else
+        transfer_return(rt, g, err, NULL);
+}
+
+/* ---- Results ---------------------------------------------------------- */
+
+void transfer_return(struct runtime *rt, struct future *g, int status,
+                     struct error *error)
+{
+    struct wire_result body = {g->rec.id, g->rec.generation, 0, 0,
+                               status,    rt->rank};
+    int home = task_home(&g->rec), err;
+
+    if (status) {
+        size_t len;
+        void *packed = error_pack(error, &len);
+        err =
+            net_send(rt->net, home, WIRE_RESULT, &body, packed, len, NET_TAKE);
+        error_free(error);
+    } else {
+        enum net_own own = NET_COPY;
+        if (g->flags & FUTURE_OWNS_RESULT) {
+            own = NET_TAKE;
+            g->flags &= (uint8_t)~FUTURE_OWNS_RESULT;
+        }
+        err = net_send(rt->net, home, WIRE_RESULT, &body, g->result,
+                       g->result_len, own);
+    }
+    if (err) {
+        body.status = err;
+        send_or_end(rt, home, WIRE_RESULT, &body);
+    }
+    link_remove(&g->link);
+    future_put(&rt->guests, g);
+}
+
+/* The result of f has come: keeps it in f.  Returns its status. */
+static int keep_result(struct runtime *rt, struct future *f,
+                       struct net_message *m)
+{
+    const struct scoop_task *type = registry_task(&rt->registry, f->rec.number);
+
+    if (type->kind == SCOOP_TYPED && m->data_len != type->out_size) {
+        log_error(&rt->log, "result of %s from rank %d has %zu bytes, not %zu",
+                  type->name, m->src, m->data_len, type->out_size);
+        return SCOOP_EMISMATCH;
+    }
+    f->result_len = m->data_len;
+    if (!m->data_len)
+        return 0;
+    if (!m->data)
+        return SCOOP_ENOMEM;
+    if (m->is_owned && type->out_align <= 16) {
+        f->result = m->data;
+        f->flags |= FUTURE_OWNS_RESULT;
+        m->data = NULL;
+        return 0;
+    }
+    f->result = type->kind == SCOOP_TYPED
+                    ? future_result_room(f, m->data_len, type->out_align)
+                    : malloc(m->data_len);
+    if (!f->result)
+        return SCOOP_ENOMEM;
+    if (type->kind != SCOOP_TYPED)
+        f->flags |= FUTURE_OWNS_RESULT;
+    memcpy(f->result, m->data, m->data_len);
+    return 0;
+}
+
+void transfer_on_result(struct runtime *rt, struct net_message *m)
+{
+    const struct wire_result *body = m->body;
+    struct future *f = future_find(&rt->futures, body->id, body->generation);
+    int status = body->status;
+
+    if (!f || (f->state != FUTURE_HELD && f->state != FUTURE_QUEUED)) {
+        log_error(&rt->log, "rank %d sent a result that nobody waits for",
+                  m->src);
+        return;
+    }
+    if (f->flags & FUTURE_PIECE) {
+        map_result(rt, f, body->first, body->count, status, m->data,
+                   m->data_len);
+        return;
+    }
+    if (f->state == FUTURE_QUEUED)
+        worker_reclaim(rt);
+    struct error *error = NULL;
+    if (status)
+        error = error_unpack(m->data, m->data_len);
+    else
+        status = keep_result(rt, f, m);
+    if (f->state == FUTURE_HELD) {
+        worker_finish_take(rt, f, status, error);
+        return;
+    }
+    f->status = (int8_t)status;
+    f->error = error;
+    f->state = FUTURE_EARLY;
+    rt->worker.early++;
+}
+
+/* ---- Who has what ----------------------------------------------------- */
+
+void transfer_taken(struct runtime *rt, struct future *f, int holder,
+                    uint32_t hops)
+{
+    if (f->flags & FUTURE_GUEST) { /* its thief tells the home */
+        link_remove(&f->link);
+        map_forget_guest(f);
+        future_put(&rt->guests, f);
+        return;
+    }
+    if (f->state == FUTURE_EARLY) {
+        rt->worker.early--;
+        f->state = FUTURE_HELD;
+        if (f->flags & FUTURE_PIECE) {
+            map_result(rt, f, 0, 0, 0, NULL, 0);
+        } else {
+            struct error *error = f->error;
+            f->error = NULL;
+            worker_finish_take(rt, f, f->status, error);
+        }
+        return;
+    }
+    f->state = FUTURE_HELD;
+    if (f->rec.hops < hops) {
+        f->rec.hops = hops;
+        f->rec.holder = holder;
+    }
+    if (f->flags & FUTURE_CANCELLED)
+        transfer_cancel(rt, f);
+}
+
+void transfer_on_held(struct runtime *rt, struct net_message *m)
+{
+    const struct wire_held *body = m->body;
+    const struct wire_held_one *one = m->data;
+
+    if (!m->data || m->data_len / sizeof *one < body->tasks) {
+        log_error(&rt->log, "damaged news from rank %d", m->src);
+        return;
+    }
+    for (uint32_t i = 0; i < body->tasks; i++, one++) {
+        struct future *f = future_find(&rt->futures, one->id, one->generation);
+        if (!f || f->rec.hops >= one->hops)
+            continue; /* it has ended, or these are old news */
+        f->rec.hops = (uint32_t)one->hops;
+        f->rec.holder = body->holder;
+        if (f->state == FUTURE_HELD && (f->flags & FUTURE_CANCELLED))
+            transfer_cancel(rt, f);
+    }
+}
+
+void transfer_cancel(struct runtime *rt, struct future *f)
+{
+    struct wire_cancel body = {f->rec.id, f->rec.generation};
+
+    if (net_send(rt->net, f->rec.holder, WIRE_CANCEL, &body, NULL, 0, NET_COPY))
+        log_warn(&rt->log, "no memory to cancel a task on rank %d",
+                 f->rec.holder); /* it runs, and its result is dropped */
+}
+
+void transfer_on_cancel(struct runtime *rt, struct net_message *m)
+{
+    const struct wire_cancel *body = m->body;
+    struct link *guests = &rt->guests.guests, *next;
+
+    for (struct link *l = guests->next; l != guests; l = next) {
+        struct future *g = future_of_link(l);
+        next = l->next;
+        if (g->rec.id != body->id || g->rec.generation != body->generation)
+            continue;
+        g->flags |= FUTURE_CANCELLED;
+        if (g->state != FUTURE_QUEUED || !deque_remove(&rt->deque, &g->item))
+            continue; /* whoever meets it next sees the flag */
+        if (g->flags & FUTURE_PIECE)
+            map_drop_guest(rt, g, SCOOP_ECANCELLED, NULL);
+        else
+            transfer_return(rt, g, SCOOP_ECANCELLED, NULL);
+    }
+}

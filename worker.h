@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* worker.h -- the work-stealing loop: run, park, wake
+ *
+ * See worker.c.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct error;
+struct frame;
+struct future;
+struct runtime;
+struct scoop_task;
+struct strand;
+
+int worker_init(struct runtime *rt);
+void worker_fini(struct runtime *rt);
+/* Works until the farm has ended.  On rank 0 runs the root first. */
+void worker_loop(struct runtime *rt);
+
+/* Queues a task of this rank, or a guest, at the newest end.  On failure
+ * nothing has happened. */
+int worker_push(struct runtime *rt, struct future *f);
+/* Queues a task that no other rank may take. */
+int worker_place(struct runtime *rt, struct future *f);
+
+/* Looks around: messages, those who want work, the time that the running
+ * function took.  Called by library calls now and then. */
+void worker_attend(struct runtime *rt);
+/* Lets others have work if they want any. */
+void worker_offer(struct runtime *rt);
+/* Learns from the deque which tasks were taken. */
+void worker_reclaim(struct runtime *rt);
+
+/* Parks the running task until worker_wake() or the deadline; the worker goes
+ * on with other work.  The caller checks why it was woken. */
+void worker_park(struct runtime *rt, uint64_t deadline_ns, const char *what,
+                 const struct future *for_what);
+void worker_wake(struct runtime *rt, struct strand *strand);
+
+/* Waits until f is done: 0 or SCOOP_ETIMEDOUT. */
+int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns);
+/* Runs the newest queued task on the running stack if the running task
+ * submitted it and there is room; false: there is none. */
+bool worker_help(struct runtime *rt);
+
+/* A frame around a call of a task's function. */
+void worker_enter(struct runtime *rt, struct frame *frame, struct future *task,
+                  const struct scoop_task *type, uint64_t path);
+void worker_leave(struct runtime *rt, struct frame *frame);
+/* One call in an entered frame: the task's own code, and its error if that is
+ * not 0 (NULL: no memory).  Futures that the task left are released. */
+int worker_call(struct runtime *rt, struct frame *frame, const void *in,
+                void *out, struct error **error);
+
+/* A home future has ended with that status; error is kept. */
+void worker_finish_take(struct runtime *rt, struct future *f, int status,
+                        struct error *error);
+/* Releases a home future that has no owner any more: frees it, or sees to it
+ * that it is freed once it has ended.  True if it was unfinished. */
+bool worker_release(struct runtime *rt, struct future *f);
+/* Asks for a home future not to be run any more. */
+void worker_cancel(struct runtime *rt, struct future *f);
+
+/* No task is queued, parked or running here (the root included). */
+bool worker_is_idle(const struct runtime *rt);
+/* What each strand waits for, to the log. */
+void worker_dump(struct runtime *rt);
+
+/* The error of a task's future that ended without words of its own. */
+struct error *worker_error(struct runtime *rt, const struct future *f, int code,
+                           const char *message);
+
+#endif
