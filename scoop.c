@@ -98,7 +98,7 @@ static struct future *own(struct runtime *rt, scoop_future handle, int *why)
         return NULL; /* else submit has said it */
     }
     f = future_find(&rt->futures, handle.id, handle.generation);
-    if (!f)
+    if (!f || (f->flags & FUTURE_ORPHAN)) /* released: nobody's any more */
         *why = runtime_fail(rt, SCOOP_ESTALE,
                             "the future %u.%u was released or never existed",
                             (unsigned)(handle.id >> 32), (unsigned)handle.id);
@@ -349,7 +349,8 @@ static inline int join_newest(struct runtime *rt, struct future *f,
 
     f->state = FUTURE_RUNNING;
     worker_enter(rt, &frame, f, type, f->rec.path);
-    int code = worker_call(rt, &frame, f->arg, out, &error);
+    int code = worker_call(rt, &frame, f->arg, type->out_size ? out : NULL,
+                           &error);
     worker_leave(rt, &frame);
     rt->futures.ended++;
     link_remove(&f->link);

@@ -30,6 +30,7 @@
  */
 #include "transfer.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,27 +105,32 @@ static void send_back(struct runtime *rt, const struct task *rec, int status)
     send_or_end(rt, task_home(rec), WIRE_RESULT, &body);
 }
 
+/* Argument bytes that came in a message become the guest's; *block, from
+ * malloc, is kept if it is not NULL and aligned well enough. */
 static int give_argument(struct runtime *rt, struct future *g,
-                         const void *bytes)
+                         const void *bytes, void **block)
 {
+    size_t align = registry_task(&rt->registry, g->rec.number)->in_align;
     size_t len = (size_t)g->rec.arg_len;
+    void *own = NULL;
 
-    if (g->flags & FUTURE_PIECE) {
-        void *copy = malloc(len);
-        if (!copy)
+    if (block && align <= _Alignof(max_align_t)) {
+        own = *block;
+        *block = NULL;
+    } else if (!(g->flags & FUTURE_PIECE) && align <= 8 &&
+               len <= 16 * ((size_t)g->size_class + 1)) {
+        g->arg = memcpy(g->data, bytes, len);
+        return 0;
+    } else {
+        own = value_alloc(len, align);
+        if (!own)
             return SCOOP_ENOMEM;
-        memcpy(copy, bytes, len);
-        return map_input_take(rt, g, copy);
+        memcpy(own, bytes, len);
     }
-    const struct scoop_task *type = registry_task(&rt->registry, g->rec.number);
-    g->arg = g->data;
-    if (type->in_align > 8) {
-        g->arg = value_alloc(len, type->in_align);
-        if (!g->arg)
-            return SCOOP_ENOMEM;
-        g->flags |= FUTURE_OWNS_ARG;
-    }
-    memcpy(g->arg, bytes, len);
+    if (g->flags & FUTURE_PIECE)
+        return map_input_take(rt, g, own);
+    g->arg = own;
+    g->flags |= FUTURE_OWNS_ARG;
     return 0;
 }
 
@@ -160,7 +166,7 @@ static struct future *adopt(struct runtime *rt, const struct task *rec)
         rt->guests.in_use++;
         link_add(&rt->guests.guests, &g->link);
         if (has_arg)
-            err = give_argument(rt, g, rec + 1);
+            err = give_argument(rt, g, rec + 1, NULL);
         if (!err)
             return g;
         link_remove(&g->link);
@@ -255,6 +261,11 @@ void transfer_on_tasks(struct runtime *rt, struct net_message *m)
     struct news news;
     uint32_t n = 0;
 
+    if (!m->data) { /* no memory here, and the tasks are nobody's now */
+        log_error(&rt->log, "no memory for tasks from rank %d", m->src);
+        net_abort(rt->net, 1);
+        return;
+    }
     news.tasks = 0;
     for (; n < body->tasks; n++) {
         const struct task *rec = (const struct task *)(const void *)at;
@@ -430,30 +441,10 @@ void transfer_on_arg(struct runtime *rt, struct net_message *m)
 {
     const struct wire_arg *body = m->body;
     struct future *g = (struct future *)(uintptr_t)body->token;
-    int err = 0;
+    int err = SCOOP_ENOMEM; /* there, or here */
 
-    if (m->data_len != g->rec.arg_len || !m->data) {
-        err = SCOOP_ENOMEM; /* there, or here */
-    } else if (m->is_owned && (g->flags & FUTURE_PIECE)) {
-        err = map_input_take(rt, g, m->data);
-        m->data = NULL;
-    } else if (m->is_owned &&
-               registry_task(&rt->registry, g->rec.number)->in_align <= 16) {
-        g->arg = m->data;
-        g->flags |= FUTURE_OWNS_ARG;
-        m->data = NULL;
-    } else if (g->flags & FUTURE_PIECE) {
-        err = give_argument(rt, g, m->data);
-    } else {
-        g->arg =
-            value_alloc(m->data_len,
-                        registry_task(&rt->registry, g->rec.number)->in_align);
-        err = g->arg ? 0 : SCOOP_ENOMEM;
-        if (g->arg) {
-            g->flags |= FUTURE_OWNS_ARG;
-            memcpy(g->arg, m->data, m->data_len);
-        }
-    }
+    if (m->data_len == g->rec.arg_len && m->data)
+        err = give_argument(rt, g, m->data, m->is_owned ? &m->data : NULL);
     if (!err)
         err = worker_place(rt, g);
     if (!err)

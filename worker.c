@@ -632,9 +632,11 @@ static void yield(struct runtime *rt)
     leave_strand(rt); /* ends when the scheduler comes to it */
 }
 
-static void take_mail(struct runtime *rt)
+/* is_keen: this rank has nothing better to do than to look. */
+static void take_mail(struct runtime *rt, bool is_keen)
 {
-    if (net_has_mail(rt->net) || net_is_moving(rt->net))
+    if (net_has_mail(rt->net) || net_is_moving(rt->net) ||
+        (is_keen && rt->node.nodes > 1))
         net_poll(rt->net);
     if (helper_has_mail(rt->helper))
         helper_deliver(rt->helper);
@@ -647,7 +649,7 @@ void worker_attend(struct runtime *rt)
     if (rt->stretch)
         end_stretch(rt);
     rt->calls_left = WORKER_CALLS;
-    take_mail(rt);
+    take_mail(rt, false);
     if (!rt->is_alone && is_wanted(rt))
         worker_offer(rt);
     if (signals_asked(SIGNALS_DUMP))
@@ -711,11 +713,11 @@ bool worker_is_idle(const struct runtime *rt)
 }
 
 /* Messages, timers, the deque's news; whether there is something to run. */
-static bool look_around(struct runtime *rt)
+static bool look_around(struct runtime *rt, bool is_keen)
 {
     struct worker *w = &rt->worker;
 
-    take_mail(rt);
+    take_mail(rt, is_keen);
     fire_timers(rt);
     if (w->early)
         worker_reclaim(rt);
@@ -872,7 +874,8 @@ static void search(struct runtime *rt)
 
     atomic_fetch_add(&rt->node.head->searching, 1);
     steal_begin(&rt->steal, since_ns);
-    while (!look_around(rt)) {
+    while (!look_around(rt, true)) {
+        worker_reclaim(rt); /* a guest that was robbed still counts as here */
         broker_idle(rt);
         if (rt->is_draining) {
             if (!rt->is_stopping)
@@ -901,7 +904,7 @@ void worker_loop(struct runtime *rt)
         }
     }
     while (!rt->is_stopping) {
-        look_around(rt);
+        look_around(rt, false);
         if (!link_is_empty(&w->ready)) {
             struct strand *s = strand_of_ready(w->ready.next);
             link_remove(&s->ready);
