@@ -9,8 +9,7 @@
 #   bench/X.c         the same
 #   tests/api_X.c     the same
 #   tests/test_X.c    a program that sees the library's inside
-#   tests/sim_X.c     the inside without net*, node* and clock, in whose
-#                     place tests/sim/*.c stand
+#   tests/sim_X.c     the inside with tests/sim/Y.c in the place of Y.c
 #   tests/X.sh        run as it is
 #
 # Nothing is asked of the machine while this file is read: on a fresh one
@@ -125,8 +124,9 @@ USER_OBJECTS := $(KEEP_asan) $(patsubst %.c,$(OUT)/%.o,$(wildcard examples/*.c b
     tests/api_*.c))
 INSIDE_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/test_*.c \
     tests/sim_*.c tests/sim/*.c))
-SIM_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) \
-    $(filter-out $(foreach room,net node clock,$(OUT)/$(room).o \
+SIM_ROOMS := $(basename $(notdir $(wildcard tests/sim/*.c)))
+SIM_OBJECTS := $(patsubst %,$(OUT)/tests/sim/%.o,$(SIM_ROOMS)) \
+    $(filter-out $(foreach room,$(SIM_ROOMS),$(OUT)/$(room).o \
         $(OUT)/$(room)_%.o),$(OBJECTS))
 
 FORMATTED = $(wildcard *.[ch] tests/*.[ch] tests/sim/*.[ch] examples/*.[ch] \

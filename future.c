@@ -49,6 +49,37 @@ static size_t stride(unsigned size_class)
     return sizeof(struct future) + 16 * ((size_t)size_class + 1);
 }
 
+static void drop_data(struct future *f)
+{
+    if (f->flags & FUTURE_OWNS_ARG)
+        free(f->arg);
+    if (f->flags & FUTURE_OWNS_RESULT)
+        free(f->result);
+    error_free(f->error);
+}
+
+/* What future_take() promises; keeps place, class and generation. */
+static void reset(struct future *f, int rank)
+{
+    uint64_t id = f->rec.id, generation = f->rec.generation;
+    uint8_t size_class = f->size_class;
+
+    memset(f, 0, sizeof *f);
+    f->size_class = size_class;
+    f->rec.id = id;
+    f->rec.generation = generation;
+    f->rec.holder = rank;
+    f->rec.place = -1;
+    f->rec.attempt = 1;
+}
+
+void future_put(struct future_table *t, struct future *f)
+{
+    drop_data(f);
+    reset(f, t->rank);
+    future_put_clean(t, f);
+}
+
 void future_table_fini(struct future_table *t)
 {
     for (uint32_t i = 0; i < t->chunks; i++) {
@@ -57,7 +88,7 @@ void future_table_fini(struct future_table *t)
             struct future *f =
                 (struct future *)(void *)(c->base + c->stride * k);
             if (f->state != FUTURE_FREE)
-                future_drop_data(f);
+                drop_data(f);
         }
         free(c->base);
     }
@@ -96,28 +127,16 @@ struct future *future_refill(struct future_table *t, unsigned size_class)
     for (uint32_t k = FUTURE_CHUNK; k-- > 0;) {
         struct future *f =
             (struct future *)(void *)(chunk->base + chunk->stride * k);
-        memset(f, 0, sizeof *f);
         f->size_class = (uint8_t)size_class;
         f->rec.id = (uint64_t)(uint32_t)t->rank << 32 | (place + k);
         f->rec.generation = t->first_generation;
+        reset(f, t->rank);
         f->link.next = t->idle[size_class];
         t->idle[size_class] = &f->link;
     }
     struct link *l = t->idle[size_class];
     t->idle[size_class] = l->next;
     return future_of_link(l);
-}
-
-void future_drop_data(struct future *f)
-{
-    if (f->flags & FUTURE_OWNS_ARG)
-        free(f->arg);
-    if (f->flags & FUTURE_OWNS_RESULT)
-        free(f->result);
-    error_free(f->error);
-    f->flags &= (uint8_t) ~(FUTURE_OWNS_ARG | FUTURE_OWNS_RESULT);
-    f->arg = NULL;
-    f->error = NULL;
 }
 
 void *future_result_room(struct future *f, size_t len, size_t align)

@@ -111,7 +111,7 @@ struct future_table {
     int32_t rank;
     uint64_t first_generation;
     uint64_t created, ended; /* home futures: what term.c counts */
-    uint64_t in_use;
+    
     struct link guests;
 };
 
@@ -131,7 +131,10 @@ static inline struct future *future_of_item(struct deque_item *i)
     return (struct future *)(void *)i;
 }
 
-/* A free one with room for so many bytes of data, or more. */
+/* A free one with room for so many bytes of data, or more.  All of it is zero
+ * but what tells its place, and the record's holder (this rank), place (-1)
+ * and attempt (1); `owner`, `arg` and the record's path, number and length
+ * may be anything. */
 static inline struct future *future_take(struct future_table *t, size_t bytes)
 {
     unsigned c = bytes > 16 ? (unsigned)((bytes - 1) / 16) : 0;
@@ -143,21 +146,18 @@ static inline struct future *future_take(struct future_table *t, size_t bytes)
     return future_of_link(l);
 }
 
-/* Frees what the future owns beside itself. */
-void future_drop_data(struct future *f);
+/* Back to the table; its generation ends here.  Frees what it owns and makes
+ * it again what future_take() promises. */
+void future_put(struct future_table *t, struct future *f);
 
-/* Back to the table; its generation ends here. */
-static inline void future_put(struct future_table *t, struct future *f)
+/* The same for a future of which only `owner`, `arg` (within itself), and the
+ * record's path, number and length were written since it was taken. */
+static inline void future_put_clean(struct future_table *t, struct future *f)
 {
-    if (__builtin_expect(f->error != NULL || (f->flags & (FUTURE_OWNS_ARG |
-                                                          FUTURE_OWNS_RESULT)),
-                         0))
-        future_drop_data(f);
     f->state = FUTURE_FREE;
     f->rec.generation++;
     f->link.next = t->idle[f->size_class];
     t->idle[f->size_class] = &f->link;
-    t->in_use--;
 }
 
 /* The future of that id and generation, or NULL: released, or never was. */

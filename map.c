@@ -18,18 +18,17 @@
  * counts items: of each of its pieces (rec.count, until nothing is left
  * outstanding) and of the map (remaining).
  *
- * A map with a time-out may be left by its caller while items run.  They then
- * must not touch the caller's arrays, so the items of such a map write to a
- * buffer first, and the job outlives the call until its last piece has ended.
- * The input is read through the caller's array in any case: what was not
- * started when the caller left is dropped, and what runs then reads the one
- * item it was given, which is copied beforehand.
+ * A map with a time-out may be left by its caller while items run, here and
+ * elsewhere.  They then must not touch the caller's arrays: such a map copies
+ * its input beforehand, its items write to a buffer first, and the job
+ * outlives the call until its last piece has ended.
  */
 #include "map.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "clock.h"
 #include "runtime.h"
 #include "transfer.h"
@@ -40,6 +39,7 @@
 struct map_job {
     const struct scoop_task *type;
     const char *in;
+    void *copy;             /* of the input, if the caller may leave */
     char *out;
     uint64_t n;
     uint64_t remaining;  /* items without a result */
@@ -64,6 +64,7 @@ static void let_go(struct map_job *job)
     if (--job->users)
         return;
     error_free(job->error);
+    free(job->copy);
     free(job);
 }
 
@@ -150,32 +151,20 @@ static struct future *new_piece(struct runtime *rt, struct map_job *job,
     if (!f)
         return NULL;
     f->flags = FUTURE_PIECE;
-    f->status = 0;
     f->owner = job->owner;
-    f->waiter = NULL;
     f->job = job;
-    f->result_len = 0;
-    f->error = NULL;
-    f->rec.parent = job->owner->task ? job->owner->task->rec.id : 0;
     f->rec.path = job->owner->path;
     f->rec.first = first;
     f->rec.count = count;
     f->rec.step = 1;
-    f->rec.hops = 0;
-    f->rec.deadline_ns = f->rec.timeout_ns = 0;
     f->arg = type->in_size
                  ? (char *)(uintptr_t)(job->in + first * type->in_size)
                  : NULL;
-    f->rec.arg = (uint64_t)(uintptr_t)f->arg;
     f->rec.arg_len = count * type->in_size;
     f->rec.number = type->number;
-    f->rec.holder = rt->rank;
-    f->rec.place = -1;
     f->rec.flags = TASK_RANGE;
-    f->rec.attempt = 1;
-    f->rec.priority = 0;
     link_add(&job->owner->children, &f->link);
-    rt->futures.in_use++;
+    
     rt->futures.created++;
     job->users++;
     return f;
@@ -191,12 +180,7 @@ static struct future *new_guest_piece(struct runtime *rt,
     if (!f)
         return NULL;
     f->flags = FUTURE_PIECE | FUTURE_GUEST | (of->flags & FUTURE_CANCELLED);
-    f->status = 0;
-    f->owner = NULL;
     f->slice = of->slice;
-    f->result = NULL;
-    f->result_len = 0;
-    f->error = NULL;
     f->rec = of->rec;
     f->rec.first = first;
     f->rec.count = count;
@@ -208,7 +192,7 @@ static struct future *new_guest_piece(struct runtime *rt,
         f->arg = f->slice->data + (first - f->slice->first) * in_size;
     }
     link_add(&rt->guests.guests, &f->link);
-    rt->guests.in_use++;
+    
     return f;
 }
 
@@ -302,33 +286,27 @@ struct run {
 static void call_item(struct runtime *rt, struct run *run,
                       const struct future *f, const void *in, void *out)
 {
-    run->frame.item = f->rec.first;
+    
     run->frame.path = (run->path ^ (f->rec.first + 1)) * 0x9e3779b97f4a7c15u;
     run->frame.made = 0;
-    int code = worker_call(rt, &run->frame, in, out, &run->error);
+    int code = call_function(rt, &run->frame, in, out, &run->error);
     if (code)
         run->status = run->error ? run->error->said.code : SCOOP_EFAILED;
 }
 
-/* One item of a map that the caller may leave meanwhile: input and output by
- * way of buffers of this rank. */
-static void call_careful(struct runtime *rt, struct run *run, struct future *f)
+/* One item of a map that the caller may leave meanwhile. */
+static void call_careful(struct runtime *rt, struct run *run, struct future *f,
+                         const void *in)
 {
-    const struct scoop_task *type = f->job->type;
-    void *in = value_alloc(run->in_size, type->in_align);
-    void *out = value_alloc(run->out_size, type->out_align);
+    struct map_job *job = f->job;
+    void *out = value_alloc(run->out_size, job->type->out_align);
 
-    if ((run->in_size && !in) || (run->out_size && !out)) {
+    if (run->out_size && !out)
         run->status = SCOOP_ENOMEM;
-    } else {
-        uint64_t item = f->rec.first;
-        if (in)
-            memcpy(in, f->job->in + item * run->in_size, run->in_size);
+    else
         call_item(rt, run, f, in, out);
-        if (!run->status && out && f->job->owner)
-            memcpy(f->job->out + item * run->out_size, out, run->out_size);
-    }
-    free(in);
+    if (!run->status && out && job->owner)
+        memcpy(job->out + f->rec.first * run->out_size, out, run->out_size);
     free(out);
 }
 
@@ -348,17 +326,17 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
         if (__builtin_expect(!rt->is_alone, 1) &&
             is_worth_splitting(rt, &run->frame, f))
             split(rt, f);
-        if (__builtin_expect(is_careful, 0)) {
-            call_careful(rt, run, f);
-        } else {
+        if (__builtin_expect(is_careful, 0))
+            call_careful(rt, run, f, in);
+        else
             call_item(rt, run, f, in, run->out);
-            if (run->out)
-                run->out += run->out_size;
-            if (in)
-                in += run->in_size;
-        }
         if (run->status)
             break;
+        if (run->out)
+            run->out += run->out_size;
+        if (in)
+            in += run->in_size;
+        f->rec.arg += run->in_size; /* at home, follows rec.first */
         run->done++;
         f->rec.first++;
         f->rec.count--;
@@ -374,7 +352,7 @@ static void run_home(struct runtime *rt, struct run *run, struct future *f)
     if (job->out && run->out_size)
         run->out = job->out + f->rec.first * run->out_size;
     run_items(rt, run, f);
-    worker_leave(rt, &run->frame);
+    call_leave(rt, &run->frame);
     uint64_t items = run->done + f->rec.count;
     if (run->status)
         fail_take(rt, job, run->status, run->error);
@@ -451,7 +429,7 @@ static void run_guest(struct runtime *rt, struct run *run, struct future *f)
     }
     run->out = out;
     run_items(rt, run, f);
-    worker_leave(rt, &run->frame);
+    call_leave(rt, &run->frame);
     if (!run->status && f->rec.count)
         run->status = SCOOP_ECANCELLED;
     report(rt, f, first, run->done + f->rec.count, run->status, run->error, out,
@@ -469,8 +447,8 @@ void map_run_piece(struct runtime *rt, struct future *piece)
     run.in_size = type->in_size;
     run.out_size = type->out_size;
     piece->state = FUTURE_RUNNING;
-    worker_enter(rt, &run.frame, piece, type, run.path);
-    run.frame.has_item = true;
+    call_enter(rt, &run.frame, piece, type, run.path);
+    
     if (piece->flags & FUTURE_GUEST)
         run_guest(rt, &run, piece);
     else
@@ -574,13 +552,21 @@ int map_run(struct runtime *rt, const struct scoop_task *task, const void *in,
     job->users = 1;
     job->owner = rt->frame;
     job->is_careful = deadline_ns != CLOCK_NEVER;
+    if (job->is_careful && task->in_size) {
+        job->copy = value_alloc(n * task->in_size, task->in_align);
+        if (!job->copy) {
+            let_go(job);
+            return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a map");
+        }
+        job->in = memcpy(job->copy, in, n * task->in_size);
+    }
     whole = new_piece(rt, job, 0, n);
     if (!whole) {
         let_go(job);
         return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a map");
     }
     if (deadline_ns == CLOCK_NEVER &&
-        fiber_stack_left(rt->strand->fiber) >= rt->stack_reserve)
+        call_has_room(rt))
         map_run_piece(rt, whole);
     else if (worker_push(rt, whole))
         map_drop_piece(rt, whole, SCOOP_ENOMEM, NULL);

@@ -39,10 +39,9 @@ struct frame {
     struct link children; /* futures that it submitted */
     uint64_t path;        /* its own path hash */
     uint64_t made;        /* children so far */
-    uint64_t item;        /* of a map */
+    
     struct error *last;   /* scoop_last_error() */
-    struct error *told;   /* by scoop_fail() */
-    bool has_item;
+    struct error *told;      /* by scoop_fail() */
 };
 
 /* A stack and what stands on it; lives beside the fiber. */
@@ -72,6 +71,7 @@ struct worker {
     struct link timers;     /* by deadline */
     struct strand *ended;   /* its stack is to be given back */
     uint64_t live;          /* strands in use */
+    bool is_polled;         /* a task goes before what is ready */
     struct future **placed; /* a ring of tasks that must run here, or whose
                              * argument has come */
     uint64_t placed_head, placed_tail, placed_mask;
@@ -90,7 +90,8 @@ struct runtime {
     bool is_draining;        /* begin nothing new */
     bool is_alone;           /* a farm of one rank */
     uint64_t private_max;
-    size_t stack_reserve; /* a task starts with that much stack at least */
+    size_t stack_reserve; /* what a task starts with at least */
+    uintptr_t stack_floor; /* of the running stack: tasks start above it */
     struct deque deque;
     struct future_table futures;
     struct future_table guests;
@@ -124,7 +125,8 @@ struct runtime {
 };
 
 /* The farm that this thread works for. */
-extern _Thread_local struct runtime *runtime_current;
+extern _Thread_local struct runtime *runtime_current
+    __attribute__((tls_model("initial-exec")));
 
 /* Gives the current task an error of a call, in words; returns code. */
 int runtime_fail(struct runtime *rt, int code, const char *format, ...)

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "call.h"
 #include "clock.h"
 #include "helper.h"
 #include "map.h"
@@ -31,7 +32,8 @@
 
 extern char **environ;
 
-_Thread_local struct runtime *runtime_current;
+_Thread_local struct runtime *runtime_current
+    __attribute__((tls_model("initial-exec")));
 
 /* The farm of this process, for threads that are not the main one.  Written
  * by the main thread only. */
@@ -134,6 +136,8 @@ static void release(struct runtime *rt, struct future *f)
 /* Waits and checks; 0: f is done and went well. */
 static int wait_for(struct runtime *rt, struct future *f, uint64_t deadline_ns)
 {
+    if (!deadline_ns && f->state != FUTURE_DONE)
+        worker_yield(rt);
     int err = worker_wait(rt, f, deadline_ns);
 
     if (err)
@@ -146,14 +150,6 @@ static int wait_for(struct runtime *rt, struct future *f, uint64_t deadline_ns)
 }
 
 /* ---- Submit ----------------------------------------------------------- */
-
-static uint64_t path_of(struct frame *frame)
-{
-    uint64_t x = frame->path ^ ++frame->made * 0x9e3779b97f4a7c15u;
-
-    x = (x ^ x >> 32) * 0xd6e8feb86659fd93u;
-    return x ^ x >> 32;
-}
 
 static int check_task(struct runtime *rt, const struct scoop_task *task,
                       const void *arg, size_t len)
@@ -177,55 +173,76 @@ static int check_task(struct runtime *rt, const struct scoop_task *task,
     return 0;
 }
 
+/* memcpy for lengths that are short and not known to the compiler. */
+static inline void copy_short(void *to, const void *from, size_t len)
+{
+    char *t = to;
+    const char *f = from;
+
+    if (len > 32 || len < 4) {
+        memcpy(t, f, len);
+    } else if (len >= 16) { /* two pieces that may overlap */
+        memcpy(t, f, 16);
+        memcpy(t + len - 16, f + len - 16, 16);
+    } else if (len >= 8) {
+        memcpy(t, f, 8);
+        memcpy(t + len - 8, f + len - 8, 8);
+    } else {
+        memcpy(t, f, 4);
+        memcpy(t + len - 4, f + len - 4, 4);
+    }
+}
+
+/* A future whose argument does not fit in it, or not as it must be aligned. */
+static struct future *make_long(struct runtime *rt,
+                                const struct scoop_task *task,
+                                const void *arg, size_t len)
+{
+    struct future *f = future_take(&rt->futures, 0);
+
+    if (!f)
+        return NULL;
+    f->arg = value_alloc(len, task->in_align);
+    if (!f->arg) {
+        future_put(&rt->futures, f);
+        return NULL;
+    }
+    f->flags = FUTURE_OWNS_ARG;
+    memcpy(f->arg, arg, len);
+    return f;
+}
+
 /* A future for a task that was checked, not queued yet; NULL: no memory. */
-static inline struct future *make(struct runtime *rt,
+static inline __attribute__((always_inline)) struct future *
+make(struct runtime *rt,
                                   const struct scoop_task *task,
                                   const void *arg, size_t len)
 {
     size_t in_room = (len + 7) & ~(size_t)7, room = in_room + task->out_size;
-    bool is_inline = task->in_align <= 8 && in_room <= 16 * FUTURE_CLASSES;
     struct frame *frame = rt->frame;
     struct future *f;
 
-    if (room > 16 * FUTURE_CLASSES)
-        room = is_inline ? in_room : 0;
-    f = future_take(&rt->futures, room);
-    if (!f)
-        return NULL;
-    f->flags = 0;
-    f->status = 0;
-    f->owner = frame;
-    f->waiter = NULL;
-    f->arg = f->data;
-    f->result = NULL;
-    f->result_len = 0;
-    f->error = NULL;
-    rt->futures.in_use++;
-    if (!is_inline) {
-        f->arg = value_alloc(len, task->in_align);
-        if (!f->arg) {
-            future_put(&rt->futures, f);
+    if (__builtin_expect(len && (in_room > 16 * FUTURE_CLASSES ||
+                                 task->in_align > 8),
+                         0)) {
+        f = make_long(rt, task, arg, len);
+        if (!f)
             return NULL;
-        }
-        f->flags = FUTURE_OWNS_ARG;
+    } else {
+        f = future_take(&rt->futures,
+                        room > 16 * FUTURE_CLASSES ? in_room : room);
+        if (__builtin_expect(!f, 0))
+            return NULL;
+        f->arg = f->data;
+        if (__builtin_expect(len != 0, 1))
+            copy_short(f->data, arg, len);
+        else if (task->kind == SCOOP_TYPED)
+            f->arg = NULL;
     }
-    if (len)
-        memcpy(f->arg, arg, len);
-    else if (task->kind == SCOOP_TYPED)
-        f->arg = NULL;
-    f->rec.parent = frame->task ? frame->task->rec.id : 0;
-    f->rec.path = path_of(frame);
-    f->rec.first = f->rec.count = 0;
-    f->rec.step = f->rec.hops = 0;
-    f->rec.deadline_ns = f->rec.timeout_ns = 0;
-    f->rec.arg = (uint64_t)(uintptr_t)f->arg;
+    f->owner = frame;
+    f->rec.path = call_next_path(frame);
     f->rec.arg_len = len;
     f->rec.number = task->number;
-    f->rec.holder = rt->rank;
-    f->rec.place = -1;
-    f->rec.flags = 0;
-    f->rec.attempt = 1;
-    f->rec.priority = 0;
     rt->futures.created++;
     return f;
 }
@@ -263,10 +280,18 @@ scoop_future scoop_submit_plain(struct scoop_task *task, const void *arg,
         return no_future(runtime_fail(rt, SCOOP_ENOMEM,
                                       "no memory to submit %s", task->name));
     link_add(&rt->frame->children, &f->link);
+    if (__builtin_expect(rt->frame->measure->is_short &&
+                             rt->deque.bottom - rt->deque.first <
+                                 rt->private_max &&
+                             rt->deque.bottom - rt->deque.reclaimed <=
+                                 rt->deque.mask,
+                         1)) {
+        f->state = FUTURE_QUEUED;
+        deque_push(&rt->deque, &f->item);
+        return handle_of(f);
+    }
     int err = worker_push(rt, f);
-    if (__builtin_expect(err != 0, 0))
-        return undo(rt, f, err, task->name);
-    return handle_of(f);
+    return err ? undo(rt, f, err, task->name) : handle_of(f);
 }
 
 static int check_options(struct runtime *rt,
@@ -311,6 +336,7 @@ scoop_future scoop_submit_task(const struct scoop_task *task, const void *arg,
         f->owner = NULL;
         f->flags |= FUTURE_ORPHAN;
         f->rec.flags |= TASK_DETACHED;
+        f->rec.parent = rt->frame->task ? rt->frame->task->rec.id : 0;
         handle = no_future(0);
     }
     if (!options->place.rank_plus_1) {
@@ -339,22 +365,46 @@ static int copy_out(struct runtime *rt, struct future *f, void *out)
     return 0;
 }
 
-/* The usual join: f is the newest queued task, and is called right here, with
- * the caller's memory as its output. */
-static inline int join_newest(struct runtime *rt, struct future *f,
-                              const struct scoop_task *type, void *out)
+/* The usual join: the future is the newest of the queued tasks, which makes
+ * it valid without a look at the table, and is called right here with the
+ * caller's memory as its output.  NULL: it is not that case. */
+static inline struct future *newest(struct runtime *rt, scoop_future handle,
+                                    const void *out)
 {
+    struct deque *d = &rt->deque;
+
+    if (d->bottom == d->first)
+        return NULL;
+    struct deque_item *item = d->items[(d->bottom - 1) & d->mask];
+    struct future *f = future_of_item(item);
+    if (!item || f->rec.id != handle.id ||
+        f->rec.generation != handle.generation || f->flags ||
+        f->owner != rt->frame || !call_has_room(rt))
+        return NULL;
+    const struct scoop_task *type = rt->registry.task[f->rec.number - 1];
+    if (type->kind != SCOOP_TYPED || (!out && type->out_size))
+        return NULL;
+    d->bottom--;
+    return f;
+}
+
+static inline int join_newest(struct runtime *rt, struct future *f, void *out)
+{
+    const struct scoop_task *type = rt->registry.task[f->rec.number - 1];
     struct error *error = NULL;
     struct frame frame;
 
     f->state = FUTURE_RUNNING;
-    worker_enter(rt, &frame, f, type, f->rec.path);
-    int code = worker_call(rt, &frame, f->arg, type->out_size ? out : NULL,
-                           &error);
-    worker_leave(rt, &frame);
+    call_enter(rt, &frame, f, type, f->rec.path);
+    int code = call_function(rt, &frame, f->arg, type->out_size ? out : NULL,
+                             &error);
+    call_leave(rt, &frame);
     rt->futures.ended++;
     link_remove(&f->link);
-    future_put(&rt->futures, f);
+    if (__builtin_expect(!f->flags, 1))
+        future_put_clean(&rt->futures, f);
+    else
+        future_put(&rt->futures, f); /* it was cancelled meanwhile */
     if (__builtin_expect(!code, 1))
         return 0;
     code = error ? error->said.code : SCOOP_EFAILED;
@@ -384,22 +434,11 @@ int scoop_join_plain(scoop_future future, void *out)
         return outside();
     if (__builtin_expect(--rt->calls_left == 0, 0))
         worker_attend(rt);
-    struct future *f = future_find(&rt->futures, future.id, future.generation);
-    if (__builtin_expect(!f || f->owner != rt->frame, 0)) {
-        f = own(rt, future, &why);
-        if (!f)
-            return why;
-    }
-    const struct scoop_task *type = registry_task(&rt->registry, f->rec.number);
-    if (__builtin_expect(f->state == FUTURE_QUEUED && !f->flags &&
-                             type->kind == SCOOP_TYPED &&
-                             (out || !type->out_size) &&
-                             fiber_stack_left(rt->strand->fiber) >=
-                                 rt->stack_reserve,
-                         1) &&
-        __builtin_expect(deque_pop_if_newest(&rt->deque, &f->item), 1))
-        return join_newest(rt, f, type, out);
-    return join(rt, f, out, CLOCK_NEVER);
+    struct future *f = newest(rt, future, out);
+    if (__builtin_expect(f != NULL, 1))
+        return join_newest(rt, f, out);
+    f = own(rt, future, &why);
+    return f ? join(rt, f, out, CLOCK_NEVER) : why;
 }
 
 int scoop_join_of(scoop_future future, void *out,
@@ -498,6 +537,8 @@ int scoop_done(scoop_future future)
         return outside();
     worker_attend(rt);
     struct future *f = own(rt, future, &why);
+    if (f && f->state != FUTURE_DONE)
+        worker_yield(rt);
     return f ? f->state == FUTURE_DONE : why;
 }
 
@@ -612,6 +653,9 @@ int scoop_perror(const char *words)
         error_format(e, line, sizeof line);
     else
         snprintf(line, sizeof line, "no error is known");
+    for (char *c = line; *c; c++)
+        if (*c == '\n' || *c == '\r')
+            *c = ' ';
     fprintf(stderr, "%s%s%s\n", words ? words : "", words ? ": " : "", line);
     return EXIT_FAILURE;
 }
@@ -818,11 +862,13 @@ static int farm(struct runtime *rt)
     return status;
 }
 
-static int run(MPI_Comm *comm, int (*root)(void *arg), void *arg)
+/* *rank: of this process in the farm; -1: there was none. */
+static int run(MPI_Comm *comm, int (*root)(void *arg), void *arg, int *rank)
 {
     struct runtime *rt;
     int status;
 
+    *rank = -1;
     if (!root || runtime_current || atomic_load(&running))
         return root ? SCOOP_ESTATE : SCOOP_EINVAL;
     rt = aligned_alloc(64, (sizeof *rt + 63) & ~(size_t)63);
@@ -835,8 +881,10 @@ static int run(MPI_Comm *comm, int (*root)(void *arg), void *arg)
     gethostname(rt->host, sizeof rt->host - 1);
     log_open(&rt->log, &rt->config, -1, rt->host);
     status = open_rooms(rt, comm);
-    if (!status)
+    if (!status) {
+        *rank = rt->rank;
         status = farm(rt);
+    }
     log_close(&rt->log);
     free(rt);
     return status;
@@ -844,27 +892,28 @@ static int run(MPI_Comm *comm, int (*root)(void *arg), void *arg)
 
 int scoop_run(MPI_Comm comm, int (*root)(void *arg), void *arg)
 {
-    return run(&comm, root, arg);
+    int rank;
+
+    return run(&comm, root, arg, &rank);
 }
 
 struct main_call {
     int (*root)(int argc, char **argv);
     int argc;
     char **argv;
-    bool has_run;
 };
 
 static int call_root(void *arg)
 {
     struct main_call *m = arg;
 
-    m->has_run = true;
     return m->root(m->argc, m->argv);
 }
 
 int scoop_main(int argc, char **argv, int (*root)(int argc, char **argv))
 {
-    struct main_call m = {root, argc, argv, false};
+    struct main_call m = {root, argc, argv};
+    int rank;
 
     if (!root) {
         fprintf(stderr, "scoop_main: the root function is NULL\n");
@@ -874,10 +923,9 @@ int scoop_main(int argc, char **argv, int (*root)(int argc, char **argv))
         fprintf(stderr, "scoop_main: MPI could not be initialised\n");
         return EXIT_FAILURE;
     }
-    int status = run(NULL, call_root, &m);
+    int status = run(NULL, call_root, &m, &rank);
     net_mpi_fini();
-    if (m.has_run)
-        return status;
-    return status <= SCOOP_EFAILED && status >= SCOOP_ERROR_LAST ? EXIT_FAILURE
-                                                                 : 0;
+    if (rank < 0)
+        return EXIT_FAILURE;
+    return rank == 0 ? status : 0;
 }

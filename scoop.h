@@ -285,7 +285,7 @@ typedef struct scoop_place {
 static inline scoop_place scoop_on_rank(int rank)
 {
     scoop_place place;
-    place.rank_plus_1 = rank < 0 ? -1 : rank + 1;
+    place.rank_plus_1 = rank < 0 || rank == INT32_MAX ? -1 : rank + 1;
     return place;
 }
 
@@ -326,7 +326,7 @@ scoop_submit_task(const struct scoop_task *task, const void *arg,
 #define SCOOP_NOW (-1.0) /* as .timeout: do not wait */
 
 /* .timeout   seconds to wait at most (default: without end; SCOOP_NOW: not at
- *            all); when they have passed the call returns SCOOP_ETIMEDOUT, the
+ *            all, but one queued task may run); when they have passed the call returns SCOOP_ETIMEDOUT, the
  *            task goes on, and nothing is written to the output afterwards */
 struct scoop_wait_options {
     double timeout;
@@ -367,7 +367,7 @@ SCOOP_API int scoop_join_bytes(scoop_future future, void **data, size_t *len,
                                const struct scoop_wait_options *options);
 
 /* Whether the task has ended, by whatever way: 1 or 0, or a negative code.
- * Does not wait; lets messages in. */
+ * Does not wait for it, but lets messages in and one queued task run. */
 SCOOP_API int scoop_done(scoop_future future);
 
 /* Ends a task that has not started, and its future with SCOOP_ECANCELLED.  A

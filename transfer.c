@@ -59,6 +59,12 @@ size_t transfer_pack(const struct deque_item *item, uint64_t *words)
     struct task rec = f->rec;
     size_t used = TASK_WORDS;
 
+    if (!(f->flags & FUTURE_GUEST)) { /* known here, not needed before */
+        rec.arg = (uint64_t)(uintptr_t)f->arg;
+        if (f->owner && f->owner->task)
+            rec.parent = f->owner->task->rec.id;
+    }
+
     if (f->arg && rec.arg_len <= TASK_INLINE_MAX) {
         rec.flags |= TASK_INLINE;
         words[TASK_WORDS + padded(rec.arg_len) / 8 - (rec.arg_len > 0)] = 0;
@@ -153,17 +159,12 @@ static struct future *adopt(struct runtime *rt, const struct task *rec)
         g->flags = FUTURE_GUEST;
         if (rec->flags & TASK_RANGE)
             g->flags |= FUTURE_PIECE;
-        g->status = 0;
         g->owner = NULL;
-        g->slice = NULL;
         g->arg = NULL;
-        g->result = NULL;
-        g->result_len = 0;
-        g->error = NULL;
         g->rec = *rec;
         g->rec.hops++;
         g->rec.holder = rt->rank;
-        rt->guests.in_use++;
+        
         link_add(&rt->guests.guests, &g->link);
         if (has_arg)
             err = give_argument(rt, g, rec + 1, NULL);

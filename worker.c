@@ -35,6 +35,7 @@
 #include <string.h>
 
 #include "broker.h"
+#include "call.h"
 #include "clock.h"
 #include "helper.h"
 #include "map.h"
@@ -68,7 +69,7 @@ static const char *name_of(const struct frame *frame)
 
 /* ---- Time spent in functions ------------------------------------------ */
 
-static void end_stretch(struct runtime *rt)
+void call_end_stretch(struct runtime *rt)
 {
     struct measure *m = rt->stretch;
     uint64_t ns = clock_now_ns() - rt->stretch_ns;
@@ -85,7 +86,7 @@ static void end_stretch(struct runtime *rt)
 }
 
 /* A timed run begins: always for a function that is not known to be short. */
-static void begin_stretch(struct runtime *rt, struct measure *m)
+void call_begin_stretch(struct runtime *rt, struct measure *m)
 {
     m->runs_left = m->is_short ? TIME_EVERY : 1;
     if (!m->is_short)
@@ -101,29 +102,7 @@ static void begin_stretch(struct runtime *rt, struct measure *m)
 
 /* ---- Frames ----------------------------------------------------------- */
 
-void worker_enter(struct runtime *rt, struct frame *frame, struct future *task,
-                  const struct scoop_task *type, uint64_t path)
-{
-    frame->below = rt->frame;
-    frame->task = task;
-    frame->type = type;
-    frame->measure = &rt->registry.measure[type ? type->number : 0];
-    link_init(&frame->children);
-    frame->path = path;
-    frame->made = 0;
-    frame->item = 0;
-    frame->last = NULL;
-    frame->told = NULL;
-    frame->has_item = false;
-    rt->frame = frame;
-}
-
-void worker_leave(struct runtime *rt, struct frame *frame)
-{
-    rt->frame = frame->below;
-}
-
-static void abandon_children(struct runtime *rt, struct frame *frame)
+void call_abandon_children(struct runtime *rt, struct frame *frame)
 {
     unsigned unfinished = 0;
 
@@ -146,8 +125,19 @@ static struct error *describe(struct runtime *rt, const struct frame *frame,
 {
     struct scoop_error e = {0};
 
-    if (!frame->told && frame->last && frame->last->said.code == code)
-        return error_pass_on(frame->last, name_of(frame));
+    bool is_last = frame->last && frame->last->said.code == code;
+    bool has_item = frame->task && (frame->task->flags & FUTURE_PIECE);
+
+    if (!frame->told && is_last && code == SCOOP_EFAILED) {
+        struct error *more = error_pass_on(frame->last, name_of(frame));
+        if (more && has_item) { /* the map names its own item */
+            more->said.has_item = true;
+            more->said.item = frame->task->rec.first;
+        }
+        return more;
+    }
+    /* Whatever the code: to the one who waits, a time-out in here is a task
+     * that failed, not a time-out of the wait. */
     e.code = SCOOP_EFAILED;
     e.task_code = code;
     e.task = name_of(frame);
@@ -155,13 +145,17 @@ static struct error *describe(struct runtime *rt, const struct frame *frame,
     e.message = "it gave no reason";
     if (frame->told)
         e.message = frame->told->said.message;
+    else if (is_last)
+        e.message = frame->last->said.message;
     else if (code <= SCOOP_EFAILED && code >= SCOOP_ERROR_LAST)
         e.message = scoop_strerror(code);
     e.rank = rt->rank;
     e.attempt = e.attempts = 1;
-    e.has_item = frame->has_item;
-    e.item = frame->item;
-    e.id = frame->task ? frame->task->rec.id : 0;
+    if (frame->task) {
+        e.id = frame->task->rec.id;
+        e.has_item = has_item;
+        e.item = has_item ? frame->task->rec.first : 0;
+    }
     return error_new(&e);
 }
 
@@ -182,7 +176,7 @@ struct error *worker_error(struct runtime *rt, const struct future *f, int code,
     return error_new(&e);
 }
 
-static int settle(struct runtime *rt, struct frame *frame, int code,
+int call_settle(struct runtime *rt, struct frame *frame, int code,
                   struct error **error)
 {
     if (code)
@@ -191,27 +185,6 @@ static int settle(struct runtime *rt, struct frame *frame, int code,
     error_free(frame->told);
     frame->last = frame->told = NULL;
     return code;
-}
-
-int worker_call(struct runtime *rt, struct frame *frame, const void *in,
-                void *out, struct error **error)
-{
-    int code;
-
-    if (__builtin_expect(--frame->measure->runs_left == 0, 0))
-        begin_stretch(rt, frame->measure);
-    if (__builtin_expect(frame->type->kind == SCOOP_TYPED, 1))
-        code = frame->type->typed(in, out);
-    else
-        code = frame->type->bytes(in, (size_t)frame->task->rec.arg_len, out);
-    if (__builtin_expect(rt->stretch != NULL, 0))
-        end_stretch(rt);
-    if (__builtin_expect(!link_is_empty(&frame->children), 0))
-        abandon_children(rt, frame);
-    rt->stats.tasks_run++;
-    if (__builtin_expect(!code && !frame->last && !frame->told, 1))
-        return 0;
-    return settle(rt, frame, code, error);
 }
 
 /* ---- Futures that end ------------------------------------------------- */
@@ -394,9 +367,9 @@ static int execute(struct runtime *rt, struct future *f, struct error **error)
             return SCOOP_ENOMEM;
     }
     f->state = FUTURE_RUNNING;
-    worker_enter(rt, &frame, f, type, f->rec.path);
-    int code = worker_call(rt, &frame, f->arg, to, error);
-    worker_leave(rt, &frame);
+    call_enter(rt, &frame, f, type, f->rec.path);
+    int code = call_function(rt, &frame, f->arg, to, error);
+    call_leave(rt, &frame);
     if (type->kind == SCOOP_TYPED) {
         f->result_len = type->out_size;
     } else if (code || out.status) {
@@ -462,15 +435,15 @@ static void run_root(struct runtime *rt)
 {
     struct frame frame;
 
-    worker_enter(rt, &frame, NULL, NULL, rt->config.seed);
+    call_enter(rt, &frame, NULL, NULL, rt->config.seed);
     rt->status = rt->root(rt->root_arg);
     if (rt->stretch)
-        end_stretch(rt);
+        call_end_stretch(rt);
     if (!link_is_empty(&frame.children))
-        abandon_children(rt, &frame);
+        call_abandon_children(rt, &frame);
     error_free(frame.last);
     error_free(frame.told);
-    worker_leave(rt, &frame);
+    call_leave(rt, &frame);
     broker_root_ended(rt);
 }
 
@@ -505,6 +478,8 @@ static void resume(struct runtime *rt, struct strand *s)
 
     rt->strand = s;
     rt->frame = s->frame;
+    rt->worker.is_polled = false;
+    rt->stack_floor = (uintptr_t)s->fiber->stack_low + rt->stack_reserve;
     fiber_switch(&w->thread, s->fiber);
     rt->strand = &w->scheduler;
     rt->frame = NULL;
@@ -605,7 +580,7 @@ static void leave_strand(struct runtime *rt)
     struct strand *s = rt->strand;
 
     if (rt->stretch)
-        end_stretch(rt);
+        call_end_stretch(rt);
     fiber_note_depth(s->fiber);
     s->frame = rt->frame;
     fiber_switch(s->fiber, &rt->worker.thread);
@@ -647,7 +622,7 @@ static void take_mail(struct runtime *rt, bool is_keen)
 void worker_attend(struct runtime *rt)
 {
     if (rt->stretch)
-        end_stretch(rt);
+        call_end_stretch(rt);
     rt->calls_left = WORKER_CALLS;
     take_mail(rt, false);
     if (!rt->is_alone && is_wanted(rt))
@@ -659,9 +634,15 @@ void worker_attend(struct runtime *rt)
         yield(rt);
 }
 
+void worker_yield(struct runtime *rt)
+{
+    rt->worker.is_polled = true;
+    yield(rt);
+}
+
 bool worker_help(struct runtime *rt)
 {
-    if (fiber_stack_left(rt->strand->fiber) < rt->stack_reserve)
+    if (!call_has_room(rt))
         return false;
     struct deque_item *item = deque_pop(&rt->deque);
     if (!item)
@@ -680,9 +661,7 @@ int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
 {
     while (f->state != FUTURE_DONE) {
         if (deadline_ns == CLOCK_NEVER) {
-            bool has_room =
-                fiber_stack_left(rt->strand->fiber) >= rt->stack_reserve;
-            if (has_room && f->state == FUTURE_QUEUED &&
+            if (call_has_room(rt) && f->state == FUTURE_QUEUED &&
                 deque_remove(&rt->deque, &f->item)) {
                 fiber_note_depth(rt->strand->fiber);
                 run_task(rt, f);
@@ -905,7 +884,9 @@ void worker_loop(struct runtime *rt)
     }
     while (!rt->is_stopping) {
         look_around(rt, false);
-        if (!link_is_empty(&w->ready)) {
+        bool is_polled = w->is_polled;
+        w->is_polled = false;
+        if (!link_is_empty(&w->ready) && !is_polled) {
             struct strand *s = strand_of_ready(w->ready.next);
             link_remove(&s->ready);
             link_init(&s->ready);
@@ -917,7 +898,7 @@ void worker_loop(struct runtime *rt)
             int err = start(rt, f);
             if (err)
                 refuse(rt, f, err);
-        } else {
+        } else if (!is_polled) {
             search(rt);
         }
     }
@@ -944,7 +925,10 @@ int worker_init(struct runtime *rt)
         return SCOOP_ENOMEM;
     if (rt->is_alone) /* nobody to share with: nothing to measure */
         for (uint32_t i = 0; i <= rt->registry.tasks; i++)
+            {
             rt->registry.measure[i].runs_left = 0;
+            rt->registry.measure[i].is_short = 1;
+        }
     return 0;
 }
 

@@ -10,10 +10,8 @@
 #include <stdint.h>
 
 struct error;
-struct frame;
 struct future;
 struct runtime;
-struct scoop_task;
 struct strand;
 
 int worker_init(struct runtime *rt);
@@ -35,6 +33,10 @@ void worker_offer(struct runtime *rt);
 /* Learns from the deque which tasks were taken. */
 void worker_reclaim(struct runtime *rt);
 
+/* Lets one queued task run, for a caller that only looks: one that polls for
+ * its own task must not keep it from running. */
+void worker_yield(struct runtime *rt);
+
 /* Parks the running task until worker_wake() or the deadline; the worker goes
  * on with other work.  The caller checks why it was woken. */
 void worker_park(struct runtime *rt, uint64_t deadline_ns, const char *what,
@@ -46,15 +48,6 @@ int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns);
 /* Runs the newest queued task on the running stack if the running task
  * submitted it and there is room; false: there is none. */
 bool worker_help(struct runtime *rt);
-
-/* A frame around a call of a task's function. */
-void worker_enter(struct runtime *rt, struct frame *frame, struct future *task,
-                  const struct scoop_task *type, uint64_t path);
-void worker_leave(struct runtime *rt, struct frame *frame);
-/* One call in an entered frame: the task's own code, and its error if that is
- * not 0 (NULL: no memory).  Futures that the task left are released. */
-int worker_call(struct runtime *rt, struct frame *frame, const void *in,
-                void *out, struct error **error);
 
 /* A home future has ended with that status; error is kept. */
 void worker_finish_take(struct runtime *rt, struct future *f, int status,
