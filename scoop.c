@@ -173,23 +173,21 @@ static int check_task(struct runtime *rt, const struct scoop_task *task,
     return 0;
 }
 
-/* memcpy for lengths that are short and not known to the compiler. */
-static inline void copy_short(void *to, const void *from, size_t len)
+/* memcpy for arguments that are short and of a size that the compiler does not
+ * know.  They were written a moment ago, member by member, so they are copied
+ * in the size of their members: a load that spans several stores which are
+ * still on their way to the cache would have to wait for them. */
+static inline void copy_short(void *to, const void *from, size_t len,
+                              size_t align)
 {
-    char *t = to;
-    const char *f = from;
-
-    if (len > 32 || len < 4) {
-        memcpy(t, f, len);
-    } else if (len >= 16) { /* two pieces that may overlap */
-        memcpy(t, f, 16);
-        memcpy(t + len - 16, f + len - 16, 16);
-    } else if (len >= 8) {
-        memcpy(t, f, 8);
-        memcpy(t + len - 8, f + len - 8, 8);
+    if (align == 8) {
+        for (size_t i = 0; i < len; i += 8)
+            memcpy((char *)to + i, (const char *)from + i, 8);
+    } else if (align == 4) {
+        for (size_t i = 0; i < len; i += 4)
+            memcpy((char *)to + i, (const char *)from + i, 4);
     } else {
-        memcpy(t, f, 4);
-        memcpy(t + len - 4, f + len - 4, 4);
+        memcpy(to, from, len);
     }
 }
 
@@ -235,7 +233,7 @@ make(struct runtime *rt,
             return NULL;
         f->arg = f->data;
         if (__builtin_expect(len != 0, 1))
-            copy_short(f->data, arg, len);
+            copy_short(f->data, arg, len, task->in_align);
         else if (task->kind == SCOOP_TYPED)
             f->arg = NULL;
     }
