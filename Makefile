@@ -181,7 +181,7 @@ check-all: ## check, then everything slower
 	$(AGAIN) check-valgrind
 
 bench: all $(BENCHES) ## measure; prints figures, judges nothing (T=name: some)
-	@$(RUN_TESTS) --show $(call narrow,$(BENCHES))
+	@OUT='$(OUT)' EXAMPLES='$(EXAMPLE_DIR)' bench/run $(T)
 
 analyze: ## cppcheck and clang-tidy over the library
 	cppcheck --std=c11 --quiet --inline-suppr --error-exitcode=1 \

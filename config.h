@@ -81,8 +81,8 @@
       "a payload up to this size travels with its message") \
     X(BYTES, piece_bytes, PIECE, "1G", "4K..2147483647", \
       "larger payloads travel in pieces of this size") \
-    X(BYTES, memory_bytes, MEMORY, "0", "0..", \
-      "soft limit of outgoing payload queued on a rank; 0 is no limit") \
+    X(BYTES, memory_bytes, MEMORY, "256M", "0..", \
+      "start no task while more than that waits to be sent; 0 is no limit") \
     X(TIME, start_timeout_ns, START_TIMEOUT, "60s", "1ms..", \
       "give up when the ranks have not met by then") \
     X(U64, seed, SEED, "0", "0..", \

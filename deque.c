@@ -107,7 +107,7 @@
 #define DEQUE_TEST_STALL() ((void)0)
 #endif
 
-#define ARRAY_START 256u            /* pointers, a power of two */
+#define ARRAY_START 256u /* pointers, a power of two */
 
 _Static_assert((DEQUE_SLOTS & (DEQUE_SLOTS - 1)) == 0, "power of two");
 _Static_assert(DEQUE_SLOTS < 1u << 12, "count has 12 bits");
@@ -233,15 +233,15 @@ static uint32_t copy_records(const struct deque_shared *shared, uint32_t top,
 
     for (unsigned i = 0; i < n; i++) {
         unsigned at = (top + i) % DEQUE_SLOTS;
-        uint64_t taker = atomic_load_explicit(&shared->taker[at],
-                                              memory_order_relaxed);
+        uint64_t taker =
+            atomic_load_explicit(&shared->taker[at], memory_order_relaxed);
         unsigned words = taker_words(taker);
 
         if (i == 0)
             pos = taker_pos(taker);
         for (unsigned k = 0; k < words && k < DEQUE_SLOT_WORDS; k++)
-            out[i].word[k] = atomic_load_explicit(
-                &shared->slot[at].word[k], memory_order_relaxed);
+            out[i].word[k] = atomic_load_explicit(&shared->slot[at].word[k],
+                                                  memory_order_relaxed);
     }
     return pos;
 }
@@ -253,8 +253,8 @@ static bool win(struct deque_shared *shared, uint64_t *word, unsigned n)
     uint32_t tag = deque_word_tag(*word), top = deque_word_top(*word);
 
     do {
-        uint64_t next = deque_word(tag + 1, top + n,
-                                   deque_word_count(*word) - n);
+        uint64_t next =
+            deque_word(tag + 1, top + n, deque_word_count(*word) - n);
         if (atomic_compare_exchange_strong_explicit(&shared->word, word, next,
                                                     memory_order_acq_rel,
                                                     memory_order_acquire))
@@ -275,7 +275,10 @@ int deque_init_at(struct deque *d, struct deque_shared *shared, uint64_t pos)
     *d = (struct deque){
         .items = malloc(ARRAY_START * sizeof *d->items),
         .mask = ARRAY_START - 1,
-        .bottom = pos, .first = pos, .split = pos, .top = pos,
+        .bottom = pos,
+        .first = pos,
+        .split = pos,
+        .top = pos,
         .reclaimed = pos,
         .shared = shared,
     };
@@ -377,7 +380,7 @@ unsigned deque_publish(struct deque *d, uint64_t keep, deque_pack_fn *pack)
         return 0;
     n = n - keep < room ? n - keep : room;
 
-    for (uint64_t end = d->split + n; d->split != end; ) {
+    for (uint64_t end = d->split + n; d->split != end;) {
         struct deque_item *item = d->items[d->first++ & d->mask];
         if (item == NULL) {
             d->holes--;

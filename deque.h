@@ -30,12 +30,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DEQUE_SLOTS 512u            /* the ring's size, a power of two */
-#define DEQUE_SLOT_BYTES 192u       /* a record is at most this long */
+#define DEQUE_SLOTS 512u      /* the ring's size, a power of two */
+#define DEQUE_SLOT_BYTES 192u /* a record is at most this long */
 #define DEQUE_SLOT_WORDS (DEQUE_SLOT_BYTES / 8)
-#define DEQUE_TAKE_BACK 8u          /* what the owner takes back at a time */
-#define DEQUE_STEAL_TRIES 4u        /* races a thief loses before it gives up */
-#define DEQUE_ID_MAX ((1 << 20) - 2)    /* largest id of a thief or victim */
+#define DEQUE_TAKE_BACK 8u   /* what the owner takes back at a time */
+#define DEQUE_STEAL_TRIES 4u /* races a thief loses before it gives up */
+#define DEQUE_ID_MAX ((1 << 20) - 2) /* largest id of a thief or victim */
 
 /* --- What lies in node memory; all-zero bytes are an empty deque --------- */
 
@@ -78,14 +78,14 @@ struct deque_item {
 };
 
 struct deque {
-    struct deque_item **items;      /* circular; NULL: was removed */
-    uint64_t mask;                  /* its size - 1 */
-    uint64_t bottom;                /* positions, as in the drawing above */
+    struct deque_item **items; /* circular; NULL: was removed */
+    uint64_t mask;             /* its size - 1 */
+    uint64_t bottom;           /* positions, as in the drawing above */
     uint64_t first;
     uint64_t reclaimed;
     uint64_t split;
-    uint64_t top;                   /* as last seen; thieves move it */
-    uint64_t holes;                 /* NULLs in [first, bottom) */
+    uint64_t top;   /* as last seen; thieves move it */
+    uint64_t holes; /* NULLs in [first, bottom) */
     struct deque_shared *shared;
 };
 
@@ -138,8 +138,7 @@ static inline struct deque_item *deque_pop(struct deque *d)
 }
 
 /* Takes the item if it is the newest private one, or does nothing. */
-static inline bool deque_pop_if_newest(struct deque *d,
-                                       struct deque_item *item)
+static inline bool deque_pop_if_newest(struct deque *d, struct deque_item *item)
 {
     while (d->bottom != d->first) {
         struct deque_item *newest = d->items[(d->bottom - 1) & d->mask];
@@ -227,9 +226,8 @@ static inline unsigned deque_public_count(const struct deque_shared *shared)
  * lost. `claim` may be NULL; if not, it names `victim` and what was taken when
  * this returns more than 0, until the caller, who has made the records its
  * own, calls deque_claim_clear. Ids are 0 to DEQUE_ID_MAX. */
-unsigned deque_steal(struct deque_shared *, int thief,
-                     struct deque_record *out, unsigned max,
-                     struct deque_claim *claim, int victim);
+unsigned deque_steal(struct deque_shared *, int thief, struct deque_record *out,
+                     unsigned max, struct deque_claim *claim, int victim);
 
 static inline void deque_claim_clear(struct deque_claim *claim)
 {

@@ -29,8 +29,8 @@
 
 /* The switch is in assembly for these machines. For others, and on request,
  * it is swapcontext: the same behaviour for a system call each time. */
-#if !defined(SCOOP_FIBER_UCONTEXT) && \
-    !(defined(__x86_64__) && defined(__LP64__)) && \
+#if !defined(SCOOP_FIBER_UCONTEXT) &&                                          \
+    !(defined(__x86_64__) && defined(__LP64__)) &&                             \
     !(defined(__aarch64__) && defined(__LP64__) && !defined(__AARCH64EB__))
 #define SCOOP_FIBER_UCONTEXT 1
 #endif
@@ -51,11 +51,11 @@
 #include <fenv.h>
 typedef fenv_t fiber_fp;
 #else
-typedef uint64_t fiber_fp;          /* x86: mxcsr and x87 control; arm: fpcr */
+typedef uint64_t fiber_fp; /* x86: mxcsr and x87 control; arm: fpcr */
 #endif
 
 #define FIBER_STACK_DEFAULT ((size_t)64 << 20)
-#define FIBER_STACK_MIN     ((size_t)8 << 10)
+#define FIBER_STACK_MIN ((size_t)8 << 10)
 
 /* What the C++ runtime keeps for each thread about exceptions in flight. Its
  * layout is fixed by the Itanium C++ ABI, 2.2.2. */
@@ -66,54 +66,54 @@ struct fiber_cxx {
 
 struct fiber {
     /* The first 64 bytes are what a switch and a headroom check read. */
-    void *sp;                       /* while not running; the switch needs
-                                     * it at offset 0 */
-    char *stack_low;                /* lowest usable byte, above the guard */
-    char *low_water;                /* deepest address noted */
-    int *errno_at;                  /* the thread's errno */
-    struct fiber_cxx *cxx_at;       /* the thread's; NULL without C++ */
-    struct fiber_cxx cxx;           /* while not running */
-    int saved_errno;                /* while not running */
-    unsigned lives;                 /* how often it was handed out */
+    void *sp;                 /* while not running; the switch needs
+                               * it at offset 0 */
+    char *stack_low;          /* lowest usable byte, above the guard */
+    char *low_water;          /* deepest address noted */
+    int *errno_at;            /* the thread's errno */
+    struct fiber_cxx *cxx_at; /* the thread's; NULL without C++ */
+    struct fiber_cxx cxx;     /* while not running */
+    int saved_errno;          /* while not running */
+    unsigned lives;           /* how often it was handed out */
 
-    size_t stack_bytes;             /* usable; 0: the thread's own stack */
+    size_t stack_bytes; /* usable; 0: the thread's own stack */
     void (*entry)(void *arg);
     void *arg;
-    struct fiber *next;             /* the pool's if idle, else the owner's */
+    struct fiber *next; /* the pool's if idle, else the owner's */
 
     unsigned valgrind_id;
 #ifdef FIBER_ASAN
-    void *asan_fake;                /* while not running: its fake frames */
-    const void *asan_low;           /* while not running: the stack it is on */
+    void *asan_fake;      /* while not running: its fake frames */
+    const void *asan_low; /* while not running: the stack it is on */
     size_t asan_bytes;
-    struct fiber *asan_peer;        /* who switched here last */
+    struct fiber *asan_peer; /* who switched here last */
 #endif
 #ifdef FIBER_TSAN
-    void *tsan;                     /* while not running */
+    void *tsan; /* while not running */
 #endif
 };
 
 enum fiber_refusal {
     FIBER_NOT_REFUSED,
-    FIBER_LIMIT,                    /* max_fibers are in use */
-    FIBER_NO_MEMORY                 /* the kernel refused: see errno_seen */
+    FIBER_LIMIT,    /* max_fibers are in use */
+    FIBER_NO_MEMORY /* the kernel refused: see errno_seen */
 };
 
 struct fiber_pool {
-    struct fiber *idle;             /* last used first: its pages are warm */
-    size_t map_bytes;               /* guard, stack, struct fiber, extra */
+    struct fiber *idle; /* last used first: its pages are warm */
+    size_t map_bytes;   /* guard, stack, struct fiber, extra */
     size_t guard_bytes;
-    size_t head_bytes;              /* struct fiber and extra */
-    unsigned max_fibers;            /* in use and idle together */
+    size_t head_bytes;   /* struct fiber and extra */
+    unsigned max_fibers; /* in use and idle together */
     unsigned keep_idle;
     unsigned in_use;
     unsigned idle_count;
     unsigned in_use_peak;
-    enum fiber_refusal refusal;     /* why fiber_new last returned NULL */
-    int errno_seen;                 /* the kernel's word on it, or 0 */
-    uint64_t mapped;                /* counters since init: stacks mapped, */
-    uint64_t trimmed;               /* stacks whose deep pages went back */
-    fiber_fp fp;                    /* control word a new fiber starts with */
+    enum fiber_refusal refusal; /* why fiber_new last returned NULL */
+    int errno_seen;             /* the kernel's word on it, or 0 */
+    uint64_t mapped;            /* counters since init: stacks mapped, */
+    uint64_t trimmed;           /* stacks whose deep pages went back */
+    fiber_fp fp;                /* control word a new fiber starts with */
 };
 
 /* 0, or -EINVAL: a size that makes no sense. stack_bytes holds the fiber's

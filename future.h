@@ -76,10 +76,10 @@ struct future {
     uint8_t state; /* enum future_state */
     uint8_t flags; /* enum future_flags */
     uint8_t size_class;
-    int8_t status;         /* once done: 0 or SCOOP_E... */
-    uint32_t more_holders; /* a piece: entries in its job's list */
-    struct link link;      /* home: siblings; guest: the rank's guests */
-    struct frame *owner;   /* home: who submitted it; NULL: detached */
+    int8_t status; /* once done: 0 or SCOOP_E... */
+    uint32_t unused;
+    struct link link;    /* home: siblings; guest: the rank's guests */
+    struct frame *owner; /* home: who submitted it; NULL: detached */
     union {
         struct strand *waiter; /* home: parked until it is done */
         struct slice *slice;   /* guest piece: its part of the input */
@@ -111,7 +111,7 @@ struct future_table {
     int32_t rank;
     uint64_t first_generation;
     uint64_t created, ended; /* home futures: what term.c counts */
-    
+
     struct link guests;
 };
 

@@ -36,10 +36,15 @@
 
 #define SPLIT_NS 5000u /* a range that takes less is not worth a steal */
 
+struct holder {
+    uint64_t id; /* of the piece */
+    int rank;
+};
+
 struct map_job {
     const struct scoop_task *type;
     const char *in;
-    void *copy;             /* of the input, if the caller may leave */
+    void *copy; /* of the input, if the caller may leave */
     char *out;
     uint64_t n;
     uint64_t remaining;  /* items without a result */
@@ -48,6 +53,8 @@ struct map_job {
     struct strand *waiter;
     struct error *error; /* of the lowest item that failed */
     int status;
+    struct holder *holder; /* who has parts of its pieces */
+    size_t holders, holder_room;
     bool is_careful; /* the caller may leave: see above */
 };
 
@@ -65,24 +72,55 @@ static void let_go(struct map_job *job)
         return;
     error_free(job->error);
     free(job->copy);
+    free(job->holder);
     free(job);
 }
 
+void map_cancel_piece(struct runtime *rt, struct future *f)
+{
+    const struct map_job *job = f->job;
+
+    for (size_t i = 0; i < job->holders; i++)
+        if (job->holder[i].id == f->rec.id)
+            transfer_cancel(rt, f, job->holder[i].rank);
+}
+
+void map_note_holder(struct runtime *rt, struct future *f, int rank)
+{
+    struct map_job *job = f->job;
+
+    if (f->flags & FUTURE_CANCELLED)
+        transfer_cancel(rt, f, rank);
+    for (size_t i = 0; i < job->holders; i++)
+        if (job->holder[i].id == f->rec.id && job->holder[i].rank == rank)
+            return;
+    if (job->holders == job->holder_room) {
+        size_t room = 2 * job->holder_room + 8;
+        void *more = realloc(job->holder, room * sizeof *job->holder);
+        if (!more)
+            return; /* if the map fails, this rank will not hear of it */
+        job->holder = more;
+        job->holder_room = room;
+    }
+    job->holder[job->holders++] = (struct holder){f->rec.id, rank};
+}
+
+/* Pieces here see the job's status; those elsewhere have to be told, also
+ * those of which the deque has not told yet that they are elsewhere. */
 static void stop_others(struct runtime *rt, struct map_job *job)
 {
-    struct link *head, *next;
+    struct link *head;
 
     if (!job->owner)
         return;
     head = &job->owner->children;
-    for (struct link *l = head->next; l != head; l = next) {
+    for (struct link *l = head->next; l != head; l = l->next) {
         struct future *f = future_of_link(l);
-        next = l->next;
-        if ((f->flags & FUTURE_PIECE) && f->job == job &&
-            f->state == FUTURE_HELD && !(f->flags & FUTURE_CANCELLED)) {
-            f->flags |= FUTURE_CANCELLED;
-            transfer_cancel(rt, f);
-        }
+        if (!(f->flags & FUTURE_PIECE) || f->job != job ||
+            (f->flags & FUTURE_CANCELLED))
+            continue;
+        f->flags |= FUTURE_CANCELLED;
+        map_cancel_piece(rt, f);
     }
 }
 
@@ -130,6 +168,10 @@ static void end_piece(struct runtime *rt, struct future *f)
         worker_reclaim(rt);
     if (f->state == FUTURE_QUEUED) { /* see transfer.c */
         f->state = FUTURE_EARLY;
+        f->flags |= FUTURE_ORPHAN; /* its map may end before it */
+        f->owner = NULL;
+        link_remove(&f->link);
+        link_init(&f->link);
         rt->worker.early++;
         return;
     }
@@ -164,7 +206,7 @@ static struct future *new_piece(struct runtime *rt, struct map_job *job,
     f->rec.number = type->number;
     f->rec.flags = TASK_RANGE;
     link_add(&job->owner->children, &f->link);
-    
+
     rt->futures.created++;
     job->users++;
     return f;
@@ -192,7 +234,7 @@ static struct future *new_guest_piece(struct runtime *rt,
         f->arg = f->slice->data + (first - f->slice->first) * in_size;
     }
     link_add(&rt->guests.guests, &f->link);
-    
+
     return f;
 }
 
@@ -286,7 +328,7 @@ struct run {
 static void call_item(struct runtime *rt, struct run *run,
                       const struct future *f, const void *in, void *out)
 {
-    
+
     run->frame.path = (run->path ^ (f->rec.first + 1)) * 0x9e3779b97f4a7c15u;
     run->frame.made = 0;
     int code = call_function(rt, &run->frame, in, out, &run->error);
@@ -448,7 +490,7 @@ void map_run_piece(struct runtime *rt, struct future *piece)
     run.out_size = type->out_size;
     piece->state = FUTURE_RUNNING;
     call_enter(rt, &run.frame, piece, type, run.path);
-    
+
     if (piece->flags & FUTURE_GUEST)
         run_guest(rt, &run, piece);
     else
@@ -565,8 +607,7 @@ int map_run(struct runtime *rt, const struct scoop_task *task, const void *in,
         let_go(job);
         return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a map");
     }
-    if (deadline_ns == CLOCK_NEVER &&
-        call_has_room(rt))
+    if (deadline_ns == CLOCK_NEVER && call_has_room(rt))
         map_run_piece(rt, whole);
     else if (worker_push(rt, whole))
         map_drop_piece(rt, whole, SCOOP_ENOMEM, NULL);

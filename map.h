@@ -34,6 +34,10 @@ int map_input_take(struct runtime *rt, struct future *piece, void *data);
 /* A part of a home piece has been done elsewhere. */
 void map_result(struct runtime *rt, struct future *piece, uint64_t first,
                 uint64_t count, int status, const void *data, size_t len);
+/* A rank has a home piece, or a part that was split off it. */
+void map_note_holder(struct runtime *rt, struct future *piece, int holder);
+/* To all who have a part of a home piece: do not run it. */
+void map_cancel_piece(struct runtime *rt, struct future *piece);
 /* Lets go of what a guest piece has. */
 void map_forget_guest(struct future *piece);
 

@@ -391,12 +391,36 @@ static int duplicate(struct join *join, MPI_Comm comm)
     return 0;
 }
 
+/* What MPI would end the program for. */
+static int check_comm(MPI_Comm comm, const struct log *log)
+{
+    int has_begun = 0, has_ended = 0, is_inter = 0;
+
+    MPI_Initialized(&has_begun);
+    MPI_Finalized(&has_ended);
+    if (!has_begun || has_ended) {
+        log_error(log, "a farm needs MPI: it %s",
+                  has_ended ? "has been finalized" : "is not initialised");
+        return SCOOP_ESTATE;
+    }
+    if (comm != MPI_COMM_NULL)
+        MPI_Comm_test_inter(comm, &is_inter);
+    if (comm != MPI_COMM_NULL && !is_inter)
+        return 0;
+    log_error(log, "a farm needs an intracommunicator, this is %s",
+              is_inter ? "an intercommunicator" : "MPI_COMM_NULL");
+    return SCOOP_EINVAL;
+}
+
 int join_open(struct join *join, const struct join_start *start)
 {
     MPI_Comm comm = start->comm;
-    int status = 0;
+    int status;
 
     *join = (struct join){.comm = MPI_COMM_NULL, .log = start->log};
+    status = check_comm(comm, start->log);
+    if (status)
+        return status;
     if (!is_fine(join, MPI_Comm_rank(comm, &join->rank), "MPI_Comm_rank") ||
         !is_fine(join, MPI_Comm_size(comm, &join->size), "MPI_Comm_size"))
         return SCOOP_EMPI;

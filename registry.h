@@ -12,13 +12,13 @@
 #include "scoop.h"
 
 /* What this rank has measured of a task: how long it runs at a stretch, from
- * its start or a library call to its end or the next library call. */
+ * its start, or a library call, to the next library call, or its end. */
 struct measure {
     uint32_t runs_left; /* until the next one is timed */
-    uint8_t is_short;   /* the last ones all were */
-    uint8_t streak;     /* how many short ones in a row */
+    uint8_t is_short;   /* no stretch of the last runs was long */
+    uint8_t streak;     /* runs like that in a row */
     uint16_t unused;
-    uint64_t stretch_ns; /* the last one that was timed */
+    uint64_t stretch_ns; /* the longest of the last run that was timed */
 };
 
 struct registry {

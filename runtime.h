@@ -39,9 +39,11 @@ struct frame {
     struct link children; /* futures that it submitted */
     uint64_t path;        /* its own path hash */
     uint64_t made;        /* children so far */
-    
-    struct error *last;   /* scoop_last_error() */
-    struct error *told;      /* by scoop_fail() */
+
+    struct error *last; /* scoop_last_error() */
+    struct error *told; /* by scoop_fail() */
+    bool is_timed;      /* each of its stretches is measured */
+    bool was_long;      /* one of them was */
 };
 
 /* A stack and what stands on it; lives beside the fiber. */
@@ -81,16 +83,15 @@ struct worker {
 
 struct runtime {
     /* What submit and join touch. */
-    struct frame *frame;     /* the running task */
-    struct strand *strand;   /* the running stack */
-    struct measure *stretch; /* what is being timed, or NULL */
-    uint64_t stretch_ns;     /* since when */
-    uint32_t calls_left;     /* until worker_attend() */
-    bool is_stopping;        /* leave the loop */
-    bool is_draining;        /* begin nothing new */
-    bool is_alone;           /* a farm of one rank */
+    struct frame *frame;   /* the running task */
+    struct strand *strand; /* the running stack */
+    uint64_t mark_ns;      /* when the stretch of a timed frame began */
+    uint32_t calls_left;   /* until worker_attend() */
+    bool is_stopping;      /* leave the loop */
+    bool is_draining;      /* begin nothing new */
+    bool is_alone;         /* a farm of one rank */
     uint64_t private_max;
-    size_t stack_reserve; /* what a task starts with at least */
+    size_t stack_reserve;  /* what a task starts with at least */
     uintptr_t stack_floor; /* of the running stack: tasks start above it */
     struct deque deque;
     struct future_table futures;

@@ -193,8 +193,8 @@ static inline void copy_short(void *to, const void *from, size_t len,
 
 /* A future whose argument does not fit in it, or not as it must be aligned. */
 static struct future *make_long(struct runtime *rt,
-                                const struct scoop_task *task,
-                                const void *arg, size_t len)
+                                const struct scoop_task *task, const void *arg,
+                                size_t len)
 {
     struct future *f = future_take(&rt->futures, 0);
 
@@ -211,10 +211,9 @@ static struct future *make_long(struct runtime *rt,
 }
 
 /* A future for a task that was checked, not queued yet; NULL: no memory. */
-static inline __attribute__((always_inline)) struct future *
-make(struct runtime *rt,
-                                  const struct scoop_task *task,
-                                  const void *arg, size_t len)
+static inline __attribute__((always_inline)) struct future *make(
+    struct runtime *rt, const struct scoop_task *task, const void *arg,
+    size_t len)
 {
     size_t in_room = (len + 7) & ~(size_t)7, room = in_room + task->out_size;
     struct frame *frame = rt->frame;
@@ -394,8 +393,8 @@ static inline int join_newest(struct runtime *rt, struct future *f, void *out)
 
     f->state = FUTURE_RUNNING;
     call_enter(rt, &frame, f, type, f->rec.path);
-    int code = call_function(rt, &frame, f->arg, type->out_size ? out : NULL,
-                             &error);
+    int code =
+        call_function(rt, &frame, f->arg, type->out_size ? out : NULL, &error);
     call_leave(rt, &frame);
     rt->futures.ended++;
     link_remove(&f->link);
@@ -842,7 +841,7 @@ static int farm(struct runtime *rt)
     broker_start(rt);
     signals_open(&signals);
     rt->helper = helper_start(rt);
-    rt->started_ns = clock_now_ns();
+    rt->started_ns = rt->progress_ns = clock_now_ns();
     runtime_current = rt;
     atomic_store(&running, rt);
     worker_loop(rt);

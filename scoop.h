@@ -326,8 +326,9 @@ scoop_submit_task(const struct scoop_task *task, const void *arg,
 #define SCOOP_NOW (-1.0) /* as .timeout: do not wait */
 
 /* .timeout   seconds to wait at most (default: without end; SCOOP_NOW: not at
- *            all, but one queued task may run); when they have passed the call returns SCOOP_ETIMEDOUT, the
- *            task goes on, and nothing is written to the output afterwards */
+ *            all, but one queued task may run); when they have passed the call
+ * returns SCOOP_ETIMEDOUT, the task goes on, and nothing is written to the
+ * output afterwards */
 struct scoop_wait_options {
     double timeout;
 };

@@ -164,7 +164,7 @@ static struct future *adopt(struct runtime *rt, const struct task *rec)
         g->rec = *rec;
         g->rec.hops++;
         g->rec.holder = rt->rank;
-        
+
         link_add(&rt->guests.guests, &g->link);
         if (has_arg)
             err = give_argument(rt, g, rec + 1, NULL);
@@ -214,16 +214,22 @@ static void tell(struct runtime *rt, struct news *news, const struct task *rec,
                                rec->hops + 1};
 }
 
+void transfer_give_up(struct runtime *rt, struct future *g, int status,
+                      struct error *error)
+{
+    if (g->flags & FUTURE_PIECE)
+        map_drop_guest(rt, g, status, error);
+    else
+        transfer_return(rt, g, status, error);
+}
+
 static void queue(struct runtime *rt, struct future *g, bool must_stay)
 {
     int err = must_stay ? worker_place(rt, g) : worker_push(rt, g);
 
     if (!err)
         return;
-    if (g->flags & FUTURE_PIECE)
-        map_drop_guest(rt, g, err, NULL);
-    else
-        transfer_return(rt, g, err, NULL);
+    transfer_give_up(rt, g, err, NULL);
 }
 
 unsigned transfer_rob(struct runtime *rt, int local)
@@ -450,10 +456,7 @@ void transfer_on_arg(struct runtime *rt, struct net_message *m)
         err = worker_place(rt, g);
     if (!err)
         return;
-    if (g->flags & FUTURE_PIECE)
-        map_drop_guest(rt, g, err, NULL);
-    else
-        transfer_return(rt, g, err, NULL);
+    transfer_give_up(rt, g, err, NULL);
 }
 
 /* ---- Results ---------------------------------------------------------- */
@@ -582,8 +585,10 @@ void transfer_taken(struct runtime *rt, struct future *f, int holder,
         f->rec.hops = hops;
         f->rec.holder = holder;
     }
-    if (f->flags & FUTURE_CANCELLED)
-        transfer_cancel(rt, f);
+    if (f->flags & FUTURE_PIECE)
+        map_note_holder(rt, f, holder);
+    else if (f->flags & FUTURE_CANCELLED)
+        transfer_cancel(rt, f, holder);
 }
 
 void transfer_on_held(struct runtime *rt, struct net_message *m)
@@ -597,22 +602,28 @@ void transfer_on_held(struct runtime *rt, struct net_message *m)
     }
     for (uint32_t i = 0; i < body->tasks; i++, one++) {
         struct future *f = future_find(&rt->futures, one->id, one->generation);
-        if (!f || f->rec.hops >= one->hops)
-            continue; /* it has ended, or these are old news */
+        if (!f)
+            continue; /* it has ended */
+        if (f->flags & FUTURE_PIECE)
+            map_note_holder(rt, f, body->holder);
+        if (f->rec.hops >= one->hops)
+            continue; /* old news */
         f->rec.hops = (uint32_t)one->hops;
         f->rec.holder = body->holder;
-        if (f->state == FUTURE_HELD && (f->flags & FUTURE_CANCELLED))
-            transfer_cancel(rt, f);
+        if ((f->flags & (FUTURE_CANCELLED | FUTURE_PIECE)) ==
+                FUTURE_CANCELLED &&
+            f->state == FUTURE_HELD)
+            transfer_cancel(rt, f, f->rec.holder);
     }
 }
 
-void transfer_cancel(struct runtime *rt, struct future *f)
+void transfer_cancel(struct runtime *rt, struct future *f, int holder)
 {
     struct wire_cancel body = {f->rec.id, f->rec.generation};
 
-    if (net_send(rt->net, f->rec.holder, WIRE_CANCEL, &body, NULL, 0, NET_COPY))
+    if (net_send(rt->net, holder, WIRE_CANCEL, &body, NULL, 0, NET_COPY))
         log_warn(&rt->log, "no memory to cancel a task on rank %d",
-                 f->rec.holder); /* it runs, and its result is dropped */
+                 holder); /* it runs, and its result is dropped */
 }
 
 void transfer_on_cancel(struct runtime *rt, struct net_message *m)
@@ -628,9 +639,6 @@ void transfer_on_cancel(struct runtime *rt, struct net_message *m)
         g->flags |= FUTURE_CANCELLED;
         if (g->state != FUTURE_QUEUED || !deque_remove(&rt->deque, &g->item))
             continue; /* whoever meets it next sees the flag */
-        if (g->flags & FUTURE_PIECE)
-            map_drop_guest(rt, g, SCOOP_ECANCELLED, NULL);
-        else
-            transfer_return(rt, g, SCOOP_ECANCELLED, NULL);
+        transfer_give_up(rt, g, SCOOP_ECANCELLED, NULL);
     }
 }

@@ -38,8 +38,11 @@ int transfer_fetch(struct runtime *rt, struct future *guest);
 /* Sends a guest's result, or error (taken), home and frees the guest. */
 void transfer_return(struct runtime *rt, struct future *guest, int status,
                      struct error *error);
+/* Ends a guest, piece or not, that was not run. */
+void transfer_give_up(struct runtime *rt, struct future *guest, int status,
+                      struct error *error);
 /* To the holder of a home future: do not run it. */
-void transfer_cancel(struct runtime *rt, struct future *f);
+void transfer_cancel(struct runtime *rt, struct future *f, int holder);
 /* The deque has told who took a future. */
 void transfer_taken(struct runtime *rt, struct future *f, int holder,
                     uint32_t hops);

@@ -43,12 +43,14 @@
 #include "signals.h"
 #include "transfer.h"
 
-#define SHORT_NS 10000u /* a stretch up to this is short */
-#define SHORT_STREAK 8u /* so many in a row make the function short */
-#define TIME_EVERY 256u /* runs of a short function between two timed ones */
-#define KEEP_IDLE 16u   /* stacks kept for reuse */
+#define SHORT_NS 10000u    /* a stretch up to this is short */
+#define SHORT_STREAK 8u    /* so many in a row make the function short */
+#define TIME_EVERY 256u    /* runs of a short function between two timed ones */
+#define RESERVE_MIN 24576u /* what the library's own calls need */
+#define KEEP_IDLE 16u      /* stacks kept for reuse */
 #define PLACED_FIRST 64u
 #define ASK_AGAIN_NS 10000000u /* a rank whom nobody would wake */
+#define STUCK_NS 200000u       /* a thief that was stopped in the middle */
 
 static struct strand *strand_of_ready(struct link *l)
 {
@@ -69,35 +71,67 @@ static const char *name_of(const struct frame *frame)
 
 /* ---- Time spent in functions ------------------------------------------ */
 
-void call_end_stretch(struct runtime *rt)
+/* A stretch of the running, timed frame has ended. */
+static void end_stretch(struct runtime *rt, struct frame *frame)
 {
-    struct measure *m = rt->stretch;
-    uint64_t ns = clock_now_ns() - rt->stretch_ns;
+    struct measure *m = frame->measure;
+    uint64_t ns = clock_now_ns() - rt->mark_ns;
 
-    rt->stretch = NULL;
+    if (m->stretch_ns < ns)
+        m->stretch_ns = ns;
+    if (ns <= SHORT_NS)
+        return;
+    frame->was_long = true;
+    m->is_short = 0;
+}
+
+static void begin_stretch(struct runtime *rt)
+{
+    rt->calls_left = 1; /* the next library call ends it */
+    rt->mark_ns = clock_now_ns();
+    atomic_store_explicit(&rt->long_name, name_of(rt->frame),
+                          memory_order_relaxed);
+    atomic_store_explicit(&rt->long_since_ns, rt->mark_ns,
+                          memory_order_relaxed);
+}
+
+/* A timed run begins: always for a function that is not known to be short. */
+void call_begin_timed(struct runtime *rt, struct frame *frame)
+{
+    struct measure *m = frame->measure;
+
+    m->runs_left = m->is_short ? TIME_EVERY : 1;
+    if (!m->is_short)
+        worker_offer(rt);
+    m->stretch_ns = 0;
+    frame->is_timed = true;
+    frame->was_long = false;
+    begin_stretch(rt);
+}
+
+void call_end_timed(struct runtime *rt, struct frame *frame)
+{
+    struct measure *m = frame->measure;
+
+    end_stretch(rt, frame);
     atomic_store_explicit(&rt->long_since_ns, 0, memory_order_relaxed);
-    m->stretch_ns = ns;
-    if (ns > SHORT_NS) {
-        m->is_short = 0;
+    frame->is_timed = false;
+    if (frame->was_long) {
         m->streak = 0;
+        m->runs_left = 1;
     } else if (!m->is_short && ++m->streak >= SHORT_STREAK) {
         m->is_short = 1;
     }
 }
 
-/* A timed run begins: always for a function that is not known to be short. */
-void call_begin_stretch(struct runtime *rt, struct measure *m)
+/* A task goes on behind a wait.  What it has queued, or what was taken back
+ * meanwhile, must not stay hidden while it computes. */
+void call_resume(struct runtime *rt)
 {
-    m->runs_left = m->is_short ? TIME_EVERY : 1;
-    if (!m->is_short)
+    if (!rt->frame->measure->is_short && deque_private_count(&rt->deque))
         worker_offer(rt);
-    rt->stretch = m;
-    rt->stretch_ns = clock_now_ns();
-    rt->calls_left = 1;
-    atomic_store_explicit(&rt->long_name, name_of(rt->frame),
-                          memory_order_relaxed);
-    atomic_store_explicit(&rt->long_since_ns, rt->stretch_ns,
-                          memory_order_relaxed);
+    if (rt->frame->is_timed)
+        begin_stretch(rt);
 }
 
 /* ---- Frames ----------------------------------------------------------- */
@@ -177,7 +211,7 @@ struct error *worker_error(struct runtime *rt, const struct future *f, int code,
 }
 
 int call_settle(struct runtime *rt, struct frame *frame, int code,
-                  struct error **error)
+                struct error **error)
 {
     if (code)
         *error = describe(rt, frame, code);
@@ -192,8 +226,11 @@ int call_settle(struct runtime *rt, struct frame *frame, int code,
 void worker_finish_take(struct runtime *rt, struct future *f, int status,
                         struct error *error)
 {
-    if ((f->flags & FUTURE_CANCELLED) && !status)
+    if ((f->flags & FUTURE_CANCELLED) && status != SCOOP_ECANCELLED) {
+        error_free(error);
+        error = NULL;
         status = SCOOP_ECANCELLED;
+    }
     if (status && !error)
         error = worker_error(rt, f, status, NULL);
     f->status = (int8_t)status;
@@ -222,8 +259,10 @@ void worker_cancel(struct runtime *rt, struct future *f)
             map_drop_piece(rt, f, SCOOP_ECANCELLED, NULL);
         else
             worker_finish_take(rt, f, SCOOP_ECANCELLED, NULL);
+    } else if (f->flags & FUTURE_PIECE) {
+        map_cancel_piece(rt, f);
     } else if (f->state == FUTURE_HELD) {
-        transfer_cancel(rt, f);
+        transfer_cancel(rt, f, f->rec.holder);
     }
     /* PLACED, RUNNING, or public and perhaps taken: whoever meets it next
      * (the pop, the function's return, the reclaim) sees the flag. */
@@ -321,9 +360,8 @@ int worker_push(struct runtime *rt, struct future *f)
                          0)) {
         publish(rt, WORKER_PRIVATE_KEEP);
         call_in(rt);
-    } else if (rt->frame && !rt->frame->measure->is_short && !rt->is_alone &&
-               is_wanted(rt)) {
-        worker_offer(rt);
+    } else if (rt->frame && !rt->frame->measure->is_short) {
+        worker_offer(rt); /* it may compute for long now */
     }
     return 0;
 }
@@ -392,7 +430,7 @@ static void run_guest(struct runtime *rt, struct future *f)
         int err = transfer_fetch(rt, f);
         if (!err)
             return; /* it comes back when the argument is here */
-        transfer_return(rt, f, err, NULL);
+        transfer_give_up(rt, f, err, NULL);
     } else if (f->flags & FUTURE_PIECE) {
         map_run_piece(rt, f);
     } else if (f->flags & FUTURE_CANCELLED) {
@@ -437,8 +475,6 @@ static void run_root(struct runtime *rt)
 
     call_enter(rt, &frame, NULL, NULL, rt->config.seed);
     rt->status = rt->root(rt->root_arg);
-    if (rt->stretch)
-        call_end_stretch(rt);
     if (!link_is_empty(&frame.children))
         call_abandon_children(rt, &frame);
     error_free(frame.last);
@@ -447,14 +483,22 @@ static void run_root(struct runtime *rt)
     broker_root_ended(rt);
 }
 
+/* Whether so much waits to be sent that no new task shall add to it
+ * (SCOOP_MEMORY). */
+static bool is_clogged(const struct runtime *rt)
+{
+    return rt->config.memory_bytes &&
+           net_queued_bytes(rt->net) > rt->config.memory_bytes;
+}
+
 /* Whether the scheduler has something better to do than the next task. */
 static bool is_needed_elsewhere(const struct runtime *rt)
 {
     const struct worker *w = &rt->worker;
 
     return !link_is_empty(&w->ready) || !link_is_empty(&w->timers) ||
-           rt->is_stopping || w->early || net_has_mail(rt->net) ||
-           helper_has_mail(rt->helper);
+           is_clogged(rt) || rt->is_stopping || w->early ||
+           net_has_mail(rt->net) || helper_has_mail(rt->helper);
 }
 
 static void strand_main(void *arg)
@@ -531,10 +575,7 @@ static void refuse(struct runtime *rt, struct future *f, int code)
                  strerror(rt->worker.pool.errno_seen));
     struct error *error = worker_error(rt, f, code, words);
     if (f->flags & FUTURE_GUEST) {
-        if (f->flags & FUTURE_PIECE)
-            map_drop_guest(rt, f, code, error);
-        else
-            transfer_return(rt, f, code, error);
+        transfer_give_up(rt, f, code, error);
     } else if (f->flags & FUTURE_PIECE) {
         map_drop_piece(rt, f, code, error);
     } else {
@@ -579,11 +620,12 @@ static void leave_strand(struct runtime *rt)
 {
     struct strand *s = rt->strand;
 
-    if (rt->stretch)
-        call_end_stretch(rt);
     fiber_note_depth(s->fiber);
     s->frame = rt->frame;
+    atomic_store_explicit(&rt->long_since_ns, 0, memory_order_relaxed);
     fiber_switch(s->fiber, &rt->worker.thread);
+    if (rt->frame)
+        call_resume(rt);
 }
 
 void worker_park(struct runtime *rt, uint64_t deadline_ns, const char *what,
@@ -621,8 +663,8 @@ static void take_mail(struct runtime *rt, bool is_keen)
 
 void worker_attend(struct runtime *rt)
 {
-    if (rt->stretch)
-        call_end_stretch(rt);
+    if (rt->frame && rt->frame->is_timed)
+        end_stretch(rt, rt->frame);
     rt->calls_left = WORKER_CALLS;
     take_mail(rt, false);
     if (!rt->is_alone && is_wanted(rt))
@@ -632,6 +674,8 @@ void worker_attend(struct runtime *rt)
     fire_timers(rt);
     if (!link_is_empty(&rt->worker.ready))
         yield(rt);
+    else if (rt->frame && rt->frame->is_timed)
+        begin_stretch(rt);
 }
 
 void worker_yield(struct runtime *rt)
@@ -677,6 +721,13 @@ int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
         f->waiter = NULL;
     }
     return 0;
+}
+
+static void relax(void)
+{
+#if defined __x86_64__
+    __builtin_ia32_pause();
+#endif
 }
 
 /* ---- The scheduler ---------------------------------------------------- */
@@ -741,22 +792,21 @@ static void want(struct runtime *rt)
     }
 }
 
-static void relax(void)
-{
-#if defined __x86_64__
-    __builtin_ia32_pause();
-#endif
-}
-
 /* The next moment at which this rank has to be awake of its own accord. */
-static uint64_t alarm_ns(const struct runtime *rt)
+static uint64_t alarm_ns(struct runtime *rt)
 {
-    uint64_t until_ns = CLOCK_NEVER;
+    uint64_t until_ns = CLOCK_NEVER, soon_ns = 0, position;
 
     if (!link_is_empty(&rt->worker.timers))
         until_ns = strand_of_timer(rt->worker.timers.next)->deadline_ns;
-    if (!rt->config.lifelines && rt->node.nodes > 1)
-        until_ns = ASK_AGAIN_NS + clock_now_ns(); /* nobody will wake it */
+    if (deque_is_stuck(&rt->deque, &position))
+        soon_ns = STUCK_NS; /* its thief will sign, but tells nobody */
+    else if (!rt->config.lifelines && rt->node.nodes > 1)
+        soon_ns = ASK_AGAIN_NS; /* nobody will wake this rank */
+    if (soon_ns) {
+        soon_ns = clock_after(clock_now_ns(), soon_ns);
+        until_ns = soon_ns < until_ns ? soon_ns : until_ns;
+    }
     if (rt->config.watchdog_ns) {
         uint64_t dog_ns = clock_after(rt->progress_ns, rt->config.watchdog_ns);
         until_ns = dog_ns < until_ns ? dog_ns : until_ns;
@@ -775,20 +825,25 @@ static void watch(struct runtime *rt)
     worker_dump(rt);
 }
 
-/* What a rank that is about to sleep must not miss. */
-static bool is_called(struct runtime *rt)
+/* Whether a mate has something to rob. */
+static bool has_loot(const struct runtime *rt)
 {
     const struct node *n = &rt->node;
 
-    if (net_has_mail(rt->net) || helper_has_mail(rt->helper) ||
-        signals_asked(SIGNALS_PEEK))
-        return true;
-    if (rt->is_draining || !rt->config.steal_local)
-        return false;
     for (int i = 0; i < n->locals; i++)
         if (i != n->local && deque_public_count(&node_block(n, i)->deque))
             return true;
     return false;
+}
+
+/* What a rank that is about to sleep must not miss. */
+static bool is_called(struct runtime *rt)
+{
+
+    if (net_has_mail(rt->net) || helper_has_mail(rt->helper) ||
+        signals_asked(SIGNALS_PEEK))
+        return true;
+    return !rt->is_draining && rt->config.steal_local && has_loot(rt);
 }
 
 /* Sleeps until a message, a wake-up or the next alarm.  All that could be
@@ -863,7 +918,11 @@ static void search(struct runtime *rt)
             break;
         }
     }
-    atomic_fetch_sub(&rt->node.head->searching, 1);
+    /* Whoever published while this rank searched counted on it, and it may
+     * have found something else to do. */
+    if (atomic_fetch_sub(&rt->node.head->searching, 1) == 1 &&
+        atomic_load(&rt->node.head->sleepers) && has_loot(rt))
+        node_wake_one(&rt->node);
     rt->progress_ns = clock_now_ns();
     rt->idle_ns += rt->progress_ns - since_ns;
     helper_rouse(rt->helper);
@@ -893,6 +952,10 @@ void worker_loop(struct runtime *rt)
             resume(rt, s);
             continue;
         }
+        if (is_clogged(rt)) {
+            relax(); /* ends: net_poll() moves what is queued */
+            continue;
+        }
         struct future *f = next_task(rt);
         if (f) {
             int err = start(rt, f);
@@ -918,14 +981,15 @@ int worker_init(struct runtime *rt)
     rt->is_alone = rt->size == 1;
     rt->private_max = rt->is_alone ? UINT64_MAX : WORKER_PRIVATE_MAX;
     rt->stack_reserve = rt->config.stack_bytes / 8;
+    if (rt->stack_reserve < RESERVE_MIN)
+        rt->stack_reserve = RESERVE_MIN;
     if (fiber_pool_init(&w->pool, rt->config.stack_bytes, sizeof(struct strand),
                         (unsigned)rt->config.fibers, KEEP_IDLE))
         return SCOOP_EINVAL;
     if (deque_init(&rt->deque, &rt->node.me->deque))
         return SCOOP_ENOMEM;
     if (rt->is_alone) /* nobody to share with: nothing to measure */
-        for (uint32_t i = 0; i <= rt->registry.tasks; i++)
-            {
+        for (uint32_t i = 0; i <= rt->registry.tasks; i++) {
             rt->registry.measure[i].runs_left = 0;
             rt->registry.measure[i].is_short = 1;
         }

@@ -15,7 +15,7 @@
  * victims have to answer needs the whole second: 1,000 ms, and a share of 0.
  *
  * The tasks are empty, so that the time of the 50th is that of taking them,
- * not of running them. Both ranks must be on one host, for its clock.
+ * not of running them. Both ranks must have one clock, as on one machine.
  */
 #define _GNU_SOURCE 1 /* clock_gettime */
 #include <scoop.h>

@@ -24,6 +24,8 @@ export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/mpi-env
 . "$here/../scripts/mpi-env"
+# shellcheck source=bench/figure
+. "$here/figure"
 uts=${UTS:-$here/../examples/uts}
 rounds=${ROUNDS:-9}
 tree=("$@")
@@ -89,18 +91,6 @@ failed() {
     cat "$1" >&2
     echo "uts.sh: the search failed" >&2
     exit 1
-}
-
-# figure NAME RANKS UNIT: the median of the numbers on stdin.
-figure() {
-    sort -g | awk -v name="$1" -v ranks="$2" -v unit="$3" '
-    { value[NR] = $1 }
-    END {
-        half = int((NR + 1) / 2)
-        median = NR % 2 ? value[half] : (value[half] + value[half + 1]) / 2
-        printf "%-28s %3d %12.4g %-8s  %.4g to %.4g, %d rounds\n",
-            name, ranks, median, unit, value[1], value[NR], NR
-    }'
 }
 
 for ranks in ${RANKS:-1 2}; do

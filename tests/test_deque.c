@@ -14,14 +14,14 @@
 
 static int passed, failed;
 
-#define CHECK(cond)                                                         \
-    do {                                                                    \
-        if (!(cond)) {                                                      \
-            failed++;                                                       \
-            printf("%s:%d: failed: %s\n", __FILE__, __LINE__, #cond);       \
-        } else {                                                            \
-            passed++;                                                       \
-        }                                                                   \
+#define CHECK(cond)                                                            \
+    do {                                                                       \
+        if (!(cond)) {                                                         \
+            failed++;                                                          \
+            printf("%s:%d: failed: %s\n", __FILE__, __LINE__, #cond);          \
+        } else {                                                               \
+            passed++;                                                          \
+        }                                                                      \
     } while (0)
 
 struct thing {
@@ -29,13 +29,13 @@ struct thing {
     uint64_t number;
 };
 
-struct bench {                      /* one deque and what it needs */
+struct bench { /* one deque and what it needs */
     struct deque d;
     struct deque_shared *shared;
     struct thing *things;
 };
 
-struct taken {                      /* what deque_reclaim reported */
+struct taken { /* what deque_reclaim reported */
     unsigned n;
     uint64_t number[2 * DEQUE_SLOTS];
     int thief[2 * DEQUE_SLOTS];
@@ -153,7 +153,7 @@ static void test_growth(void)
     push(&b, 0, 300);
     CHECK(deque_publish(&b.d, 0, pack) == 300);
     push(&b, 300, MANY);
-    pop(&b, MANY, 0);               /* the last 300 are taken back */
+    pop(&b, MANY, 0); /* the last 300 are taken back */
     CHECK(deque_pop(&b.d) == NULL);
     close_bench(&b);
 }
@@ -161,9 +161,9 @@ static void test_growth(void)
 static void test_growth_refused(void)
 {
     /* As full as an array can be of which no twice as big one is possible. */
-    struct deque d = { .mask = (UINT64_C(1) << 61) - 1,
-                       .bottom = UINT64_C(1) << 61 };
-    struct thing thing = { .number = 0 };
+    struct deque d = {.mask = (UINT64_C(1) << 61) - 1,
+                      .bottom = UINT64_C(1) << 61};
+    struct thing thing = {.number = 0};
 
     CHECK(deque_push(&d, &thing.item) == -ENOMEM);
     CHECK(d.bottom == UINT64_C(1) << 61);
@@ -179,9 +179,8 @@ static void test_no_growth_by_holes(void)
     push(&b, 0, 8);
     uint64_t mask = b.d.mask;
     for (int i = 0; i < 100000; i++) {
-        struct deque_item *item = &b.things[i % 8].item;    /* the oldest */
-        good = good && deque_remove(&b.d, item) &&
-               deque_push(&b.d, item) == 0;
+        struct deque_item *item = &b.things[i % 8].item; /* the oldest */
+        good = good && deque_remove(&b.d, item) && deque_push(&b.d, item) == 0;
     }
     CHECK(good && b.d.mask == mask && deque_private_count(&b.d) == 8);
     pop(&b, 8, 0);
@@ -190,8 +189,7 @@ static void test_no_growth_by_holes(void)
     push(&b, 0, 3);
     for (int i = 0; i < 100000; i++) {
         struct deque_item *item = &b.things[1 + i % 2].item;
-        good = good && deque_remove(&b.d, item) &&
-               deque_push(&b.d, item) == 0;
+        good = good && deque_remove(&b.d, item) && deque_push(&b.d, item) == 0;
     }
     CHECK(good && b.d.mask == mask && deque_private_count(&b.d) == 3);
     pop(&b, 3, 0);
@@ -234,31 +232,31 @@ static void test_remove(void)
 
     open_bench(&b, 0, 12);
     push(&b, 0, 10);
-    CHECK(!deque_remove(&b.d, &b.things[10].item));     /* never pushed */
-    CHECK(deque_remove(&b.d, &b.things[4].item));       /* in the middle */
-    CHECK(!deque_remove(&b.d, &b.things[4].item));      /* not twice */
-    CHECK(deque_remove(&b.d, &b.things[0].item));       /* at either end */
+    CHECK(!deque_remove(&b.d, &b.things[10].item)); /* never pushed */
+    CHECK(deque_remove(&b.d, &b.things[4].item));   /* in the middle */
+    CHECK(!deque_remove(&b.d, &b.things[4].item));  /* not twice */
+    CHECK(deque_remove(&b.d, &b.things[0].item));   /* at either end */
     CHECK(deque_remove(&b.d, &b.things[9].item));
     CHECK(deque_remove(&b.d, &b.things[7].item));
-    CHECK(deque_private_count(&b.d) == 6);              /* 1 2 3 5 6 8 */
+    CHECK(deque_private_count(&b.d) == 6); /* 1 2 3 5 6 8 */
 
-    CHECK(deque_publish(&b.d, 2, pack) == 4);           /* 1 2 3 5 */
+    CHECK(deque_publish(&b.d, 2, pack) == 4); /* 1 2 3 5 */
     CHECK(deque_private_count(&b.d) == 2);
-    CHECK(!deque_remove(&b.d, &b.things[2].item));      /* public */
+    CHECK(!deque_remove(&b.d, &b.things[2].item)); /* public */
     CHECK(deque_is_public(&b.d, &b.things[5].item));
     CHECK(deque_steal(b.shared, 1, out, 8, NULL, 0) == 2);
     CHECK(is_record(&out[0], 1) && is_record(&out[1], 2));
-    CHECK(!deque_remove(&b.d, &b.things[1].item));      /* taken */
+    CHECK(!deque_remove(&b.d, &b.things[1].item)); /* taken */
     CHECK(!deque_is_public(&b.d, &b.things[1].item));
 
-    push(&b, 10, 12);                                   /* 3 5 | 6 8 10 11 */
+    push(&b, 10, 12); /* 3 5 | 6 8 10 11 */
     CHECK(deque_remove(&b.d, &b.things[10].item));
     CHECK(deque_pop(&b.d) == &b.things[11].item);
     CHECK(deque_pop_if_newest(&b.d, &b.things[8].item));
-    CHECK(deque_remove(&b.d, &b.things[6].item));       /* the last */
+    CHECK(deque_remove(&b.d, &b.things[6].item)); /* the last */
     CHECK(deque_private_count(&b.d) == 0);
     CHECK(deque_pop(&b.d) == &b.things[5].item);
-    CHECK(deque_remove(&b.d, &b.things[3].item));       /* was taken back */
+    CHECK(deque_remove(&b.d, &b.things[3].item)); /* was taken back */
     CHECK(deque_pop(&b.d) == NULL);
     close_bench(&b);
 }
@@ -286,10 +284,10 @@ static void test_pop_skips_holes(void)
 
 static void test_steal_half(void)
 {
-    static const unsigned half[] = { 5, 3, 1, 1, 0 };   /* of 10 5 2 1 0 */
+    static const unsigned half[] = {5, 3, 1, 1, 0}; /* of 10 5 2 1 0 */
     struct bench b;
     struct deque_record out[8];
-    struct taken taken = { .n = 0 };
+    struct taken taken = {.n = 0};
     uint64_t next = 0;
 
     open_bench(&b, 0, 40);
@@ -306,8 +304,10 @@ static void test_steal_half(void)
     CHECK(deque_reclaim(&b.d, note, &taken) == 10);
     CHECK(deque_reclaim(&b.d, note, &taken) == 0);
     for (unsigned i = 0; i < 10; i++)
-        CHECK(taken.number[i] == i &&
-              taken.thief[i] == (i < 5 ? 0 : i < 8 ? 1 : i < 9 ? 2 : 3));
+        CHECK(taken.number[i] == i && taken.thief[i] == (i < 5   ? 0
+                                                         : i < 8 ? 1
+                                                         : i < 9 ? 2
+                                                                 : 3));
 
     push(&b, 0, 40);
     deque_publish(&b.d, 0, pack);
@@ -322,7 +322,7 @@ static void test_ring_full(void)
 {
     struct bench b;
     struct deque_record out[100];
-    struct taken taken = { .n = 0 };
+    struct taken taken = {.n = 0};
 
     open_bench(&b, 0, 1000);
     push(&b, 0, 1000);
@@ -331,7 +331,7 @@ static void test_ring_full(void)
     CHECK(deque_private_count(&b.d) == 1000 - DEQUE_SLOTS);
     CHECK(deque_steal(b.shared, 7, out, 100, NULL, 0) == 100);
     CHECK(!deque_is_public(&b.d, &b.things[99].item));
-    CHECK(deque_publish(&b.d, 100, pack) == 0);     /* not reclaimed yet */
+    CHECK(deque_publish(&b.d, 100, pack) == 0); /* not reclaimed yet */
     CHECK(deque_reclaim(&b.d, note, &taken) == 100);
     CHECK(deque_publish(&b.d, 100, pack) == 100);
     CHECK(deque_publish(&b.d, 100, pack) == 0);
@@ -345,7 +345,7 @@ static void test_unnamed(void)
 {
     struct bench b;
     struct deque_record out[4];
-    struct taken taken = { .n = 0 };
+    struct taken taken = {.n = 0};
     uint64_t pos = 99;
 
     open_bench(&b, 0, 10);
@@ -375,7 +375,7 @@ static void test_names_of_last_lap(void)
 {
     struct bench b;
     struct deque_record out[DEQUE_SLOTS];
-    struct taken taken = { .n = 0 };
+    struct taken taken = {.n = 0};
     unsigned n, total = 0;
 
     open_bench(&b, 0, DEQUE_SLOTS);
@@ -389,9 +389,8 @@ static void test_names_of_last_lap(void)
     push(&b, 0, 4);
     CHECK(deque_publish(&b.d, 0, pack) == 4);
     uint64_t word = atomic_load(&b.shared->word);
-    atomic_store(&b.shared->word,
-                 deque_word(deque_word_tag(word) + 1,
-                            deque_word_top(word) + 2, 2));
+    atomic_store(&b.shared->word, deque_word(deque_word_tag(word) + 1,
+                                             deque_word_top(word) + 2, 2));
     CHECK(deque_reclaim(&b.d, note, &taken) == 0);
     close_bench(&b);
 }
@@ -400,8 +399,8 @@ static void test_claim(void)
 {
     struct bench b;
     struct deque_record out[4];
-    struct deque_claim claim = { 0 };
-    uint64_t start = (UINT64_C(1) << 32) - 2;   /* low 32 bits wrap */
+    struct deque_claim claim = {0};
+    uint64_t start = (UINT64_C(1) << 32) - 2; /* low 32 bits wrap */
 
     open_bench(&b, start, 10);
     CHECK(!deque_claim_covers(&claim, 0, 0));
@@ -425,7 +424,7 @@ static void check_wrap(uint64_t start)
 {
     struct bench b;
     struct deque_record out[16];
-    struct taken taken = { .n = 0 };
+    struct taken taken = {.n = 0};
     bool good = true;
 
     open_bench(&b, start - 700, 64);
@@ -507,7 +506,7 @@ static void test_against_model(void)
     enum { THINGS = 3000 };
     struct bench b;
     struct deque_record *out = calloc(DEQUE_SLOTS, sizeof *out);
-    uint64_t *list = calloc(THINGS, sizeof *list);  /* oldest first */
+    uint64_t *list = calloc(THINGS, sizeof *list); /* oldest first */
     uint64_t *spare = calloc(THINGS, sizeof *spare);
     struct taken taken;
     unsigned n = 0, spares = THINGS, public = 0, rng = 1;
@@ -524,20 +523,18 @@ static void test_against_model(void)
             good = deque_push(&b.d, &b.things[list[n++]].item) == 0;
         } else if (kind < 10) {
             struct deque_item *item = deque_pop(&b.d);
-            good = n == 0 ? item == NULL
-                          : item == &b.things[list[n - 1]].item;
+            good = n == 0 ? item == NULL : item == &b.things[list[n - 1]].item;
             if (n > 0)
                 spare[spares++] = list[--n];
-            if (public > n)         /* took back, with the one it returned */
-                public -= n + 1 < DEQUE_TAKE_BACK ? n + 1 : DEQUE_TAKE_BACK;
+            if (public > n) /* took back, with the one it returned */
+            public -= n + 1 < DEQUE_TAKE_BACK ? n + 1 : DEQUE_TAKE_BACK;
         } else if (kind < 12 && n > 0) {
             unsigned at = arg % n;
-            good = deque_remove(&b.d, &b.things[list[at]].item) ==
-                   (at >= public);
+            good =
+                deque_remove(&b.d, &b.things[list[at]].item) == (at >= public);
             if (at >= public) {
                 spare[spares++] = list[at];
-                memmove(&list[at], &list[at + 1],
-                        (--n - at) * sizeof *list);
+                memmove(&list[at], &list[at + 1], (--n - at) * sizeof *list);
             }
         } else if (kind == 12) {
             public += deque_publish(&b.d, arg % 64, pack);

@@ -58,7 +58,7 @@ static bool hook_cas(_Atomic uint64_t *p, uint64_t *old, uint64_t new)
 #define atomic_load_explicit(p, order) hook_load(p)
 #define atomic_store_explicit(p, v, order) hook_store(p, v)
 #define atomic_fetch_add_explicit(p, v, order) hook_add(p, v)
-#define atomic_compare_exchange_strong_explicit(p, old, v, good, bad) \
+#define atomic_compare_exchange_strong_explicit(p, old, v, good, bad)          \
     hook_cas(p, old, v)
 #include "deque.c"
 
@@ -66,7 +66,7 @@ static bool hook_cas(_Atomic uint64_t *p, uint64_t *old, uint64_t new)
 #include <string.h>
 #include <ucontext.h>
 
-#ifdef __SANITIZE_THREAD__          /* it has to be told of coroutines */
+#ifdef __SANITIZE_THREAD__ /* it has to be told of coroutines */
 #define UNDER_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -77,11 +77,11 @@ static bool hook_cas(_Atomic uint64_t *p, uint64_t *old, uint64_t new)
 #define UNDER_TSAN 0
 #endif
 
-#define PROCS 3                     /* owner is 0, thieves are 1 and 2 */
+#define PROCS 3 /* owner is 0, thieves are 1 and 2 */
 #define ITEMS 8
 #define DEPTH 200
 #define STACK_BYTES (256u << 10)
-#define GHOST 100                   /* the name of what died with thief 1 */
+#define GHOST 100 /* the name of what died with thief 1 */
 #define VICTIM 3
 
 struct thing {
@@ -91,24 +91,24 @@ struct thing {
 
 struct proc {
     ucontext_t context;
-    const volatile void *addr;      /* of its next operation */
+    const volatile void *addr; /* of its next operation */
     bool writes;
     bool alive;
     unsigned steps;
 };
 
-struct node {                       /* a choice on the current path */
+struct node { /* a choice on the current path */
     unsigned chosen;
-    unsigned asleep, tried;         /* sets of procs */
+    unsigned asleep, tried; /* sets of procs */
 };
 
 struct test {
     const char *name;
     void (*owner)(void);
-    unsigned thieves, thefts;       /* so many deque_steal() each */
-    unsigned max;                   /* records a theft */
+    unsigned thieves, thefts; /* so many deque_steal() each */
+    unsigned max;             /* records a theft */
     bool reduce;
-    bool dies;                      /* thief 1, once before each step */
+    bool dies; /* thief 1, once before each step */
 };
 
 static struct checker {
@@ -117,19 +117,19 @@ static struct checker {
     unsigned procs, current;
     ucontext_t scheduler;
     struct node path[DEPTH];
-    unsigned depth;                 /* nodes that are fixed */
-    unsigned deadline;              /* thief 1 ends before this step */
+    unsigned depth;    /* nodes that are fixed */
+    unsigned deadline; /* thief 1 ends before this step */
     uint64_t runs, cut, failures;
-    uint64_t outcomes[16];          /* a set: who ran what */
-    bool inside;                    /* of a coroutine: steps count */
+    uint64_t outcomes[16]; /* a set: who ran what */
+    bool inside;           /* of a coroutine: steps count */
 
     struct deque d;
     struct deque_claim claim[PROCS];
     _Atomic uint64_t dead;
     struct thing things[ITEMS];
     unsigned pushed;
-    int ran_by[ITEMS];              /* + 1 */
-    int told[ITEMS];                /* + 1, by deque_reclaim */
+    int ran_by[ITEMS]; /* + 1 */
+    int told[ITEMS];   /* + 1, by deque_reclaim */
     unsigned times[ITEMS];
 } c;
 
@@ -178,8 +178,8 @@ static void steal(void)
     int me = (int)c.current;
 
     for (unsigned i = 0; i < c.test->thefts; i++) {
-        unsigned n = deque_steal(&shared, me, out, c.test->max,
-                                 &c.claim[me], VICTIM);
+        unsigned n =
+            deque_steal(&shared, me, out, c.test->max, &c.claim[me], VICTIM);
         for (unsigned k = 0; k < n; k++)
             run(out[k].word[0] < ITEMS ? out[k].word[0] : 0, me);
         if (n > 0)
@@ -362,7 +362,7 @@ static void set_up(void)
         p->context.uc_stack.ss_size = STACK_BYTES;
         p->alive = true;
         makecontext(&p->context, live, 0);
-        resume(i);                  /* to before its first operation */
+        resume(i); /* to before its first operation */
     }
 }
 
@@ -393,12 +393,11 @@ static void judge(void)
             c.told[n] = GHOST + 1;
         }
         int by = c.ran_by[n] - 1, told = c.told[n] - 1;
-        good = good && c.times[n] == (n < c.pushed) &&
-               told == (by > 0 ? by : -1);
+        good =
+            good && c.times[n] == (n < c.pushed) && told == (by > 0 ? by : -1);
         outcome = outcome * 5 + (by == GHOST ? 4u : (unsigned)(by + 1));
     }
-    good = good && deque_public_count(&shared) == 0 &&
-           c.d.reclaimed == c.d.top;
+    good = good && deque_public_count(&shared) == 0 && c.d.reclaimed == c.d.top;
     c.failures += !good;
 
     for (i = 0; i < 16 && c.outcomes[i] != 0; i++)
@@ -431,7 +430,7 @@ static void run_schedule(void)
     unsigned asleep = 0;
 
     set_up();
-    for (unsigned at = 0; ; at++) {
+    for (unsigned at = 0;; at++) {
         struct node *node = &c.path[at];
         unsigned alive = 0;
         for (unsigned i = 0; i < c.procs; i++)
@@ -444,13 +443,13 @@ static void run_schedule(void)
         }
         if (at >= c.depth) {
             if ((alive & ~asleep) == 0 || at == DEPTH) {
-                c.depth = at;       /* explored elsewhere, in other order */
+                c.depth = at; /* explored elsewhere, in other order */
                 c.failures += at == DEPTH;
                 c.cut++;
                 break;
             }
-            *node = (struct node){ .asleep = asleep | ~alive,
-                                   .chosen = first_of(alive & ~asleep) };
+            *node = (struct node){.asleep = asleep | ~alive,
+                                  .chosen = first_of(alive & ~asleep)};
         }
         asleep = still_asleep(node->asleep | node->tried, node->chosen);
         resume(node->chosen);
@@ -520,8 +519,8 @@ static bool has_outcome(const uint64_t *set, uint64_t outcome)
 /* Full and reduced search must find the same outcomes. */
 static bool is_reduction_sound(void)
 {
-    struct test test = { "sound, in full", own_and_reclaim, 1, 1, 2, false,
-                         false };
+    struct test test = {
+        "sound, in full", own_and_reclaim, 1, 1, 2, false, false};
     uint64_t full[16];
     bool same = search(&test) == 0;
 
@@ -538,22 +537,22 @@ static bool is_reduction_sound(void)
 int main(void)
 {
     static const struct test tests[] = {
-        { "take back, 1 thief", own_take_back, 1, 1, 2, false, false },
-        { "reuse, 1 thief", own_reuse, 1, 1, 2, false, false },
-        { "same word, 1 thief", own_same_word, 1, 1, 2, false, false },
-        { "publish, 1 thief", own_publish_thrice, 1, 1, 2, false, false },
-        { "take back, 2 thefts", own_take_back, 1, 2, 2, true, false },
-        { "remove, 2 thefts", own_remove, 1, 2, 2, true, false },
-        { "reuse, 2 thefts", own_reuse, 1, 2, 2, true, false },
-        { "take back, 2 thieves", own_take_back, 2, 1, 2, true, false },
-        { "reclaim, 2 thieves", own_and_reclaim, 2, 1, 2, true, false },
-        { "reuse, 2 thieves", own_reuse, 2, 1, 2, true, false },
-        { "same word, 2 thieves", own_same_word, 2, 1, 2, true, false },
-        { "publish, 2 thieves", own_publish_thrice, 2, 1, 2, true, false },
-        { "remove, 2 thieves", own_remove, 2, 1, 2, true, false },
-        { "take back, 2 by 2", own_take_back, 2, 2, 2, true, false },
-        { "death, 1 thief", own_save, 1, 1, 2, true, true },
-        { "death, 2 thieves", own_save, 2, 1, 1, true, true },
+        {"take back, 1 thief", own_take_back, 1, 1, 2, false, false},
+        {"reuse, 1 thief", own_reuse, 1, 1, 2, false, false},
+        {"same word, 1 thief", own_same_word, 1, 1, 2, false, false},
+        {"publish, 1 thief", own_publish_thrice, 1, 1, 2, false, false},
+        {"take back, 2 thefts", own_take_back, 1, 2, 2, true, false},
+        {"remove, 2 thefts", own_remove, 1, 2, 2, true, false},
+        {"reuse, 2 thefts", own_reuse, 1, 2, 2, true, false},
+        {"take back, 2 thieves", own_take_back, 2, 1, 2, true, false},
+        {"reclaim, 2 thieves", own_and_reclaim, 2, 1, 2, true, false},
+        {"reuse, 2 thieves", own_reuse, 2, 1, 2, true, false},
+        {"same word, 2 thieves", own_same_word, 2, 1, 2, true, false},
+        {"publish, 2 thieves", own_publish_thrice, 2, 1, 2, true, false},
+        {"remove, 2 thieves", own_remove, 2, 1, 2, true, false},
+        {"take back, 2 by 2", own_take_back, 2, 2, 2, true, false},
+        {"death, 1 thief", own_save, 1, 1, 2, true, true},
+        {"death, 2 thieves", own_save, 2, 1, 1, true, true},
     };
     unsigned n = sizeof tests / sizeof tests[0], failed = 0;
 

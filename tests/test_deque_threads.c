@@ -23,8 +23,8 @@ static void stall(void);
 #include <time.h>
 
 #define THIEVES 3
-#define VICTIM 5                    /* the owner's id in claims */
-#define GHOST 1000                  /* + id: the name of a dead thief */
+#define VICTIM 5   /* the owner's id in claims */
+#define GHOST 1000 /* + id: the name of a dead thief */
 
 #ifdef __SANITIZE_THREAD__
 #define SLOWER 10
@@ -49,11 +49,11 @@ struct thief {
     struct world *world;
     struct deque_claim claim;
     int id;
-    uint64_t stolen;                /* by the thief's own account */
-    uint64_t reported;              /* by deque_reclaim's */
+    uint64_t stolen;   /* by the thief's own account */
+    uint64_t reported; /* by deque_reclaim's */
     uint32_t rng;
     bool stalls;
-    int dies_in;                    /* stalling points to live; -1: for ever */
+    int dies_in; /* stalling points to live; -1: for ever */
     _Atomic bool dead;
 };
 
@@ -62,16 +62,16 @@ struct world {
     struct deque_shared *shared;
     struct thief thief[THIEVES];
     struct thing *things;
-    _Atomic uint8_t *ran;           /* how often, by number */
+    _Atomic uint8_t *ran; /* how often, by number */
     uint64_t n;
-    uint64_t settled;               /* popped, removed or reported */
-    uint64_t saved;                 /* taken by the dead, run by the owner */
+    uint64_t settled; /* popped, removed or reported */
+    uint64_t saved;   /* taken by the dead, run by the owner */
     _Atomic int started;
     _Atomic bool over;
     _Atomic bool bad_record;
 };
 
-static _Thread_local struct thief *self;    /* NULL: the owner */
+static _Thread_local struct thief *self; /* NULL: the owner */
 
 static double now(void)
 {
@@ -98,7 +98,7 @@ static void stall(void)
     if (self->stalls) {
         uint32_t r = draw(&self->rng) % 512;
         if (r == 0)
-            nanosleep(&(struct timespec){ .tv_nsec = 20000 }, NULL);
+            nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
         else if (r < 64)
             sched_yield();
     }
@@ -133,8 +133,8 @@ static void *steal_until_over(void *arg)
     self = me;
     atomic_fetch_add(&w->started, 1);
     while (!atomic_load(&w->over)) {
-        unsigned n = deque_steal(w->shared, me->id, out,
-                                 1 + draw(&me->rng) % 8, &me->claim, VICTIM);
+        unsigned n = deque_steal(w->shared, me->id, out, 1 + draw(&me->rng) % 8,
+                                 &me->claim, VICTIM);
         for (unsigned i = 0; i < n; i++) {
             for (unsigned k = 1; k < 6; k++)
                 if (out[i].word[k] != out[i].word[0] * k)
@@ -203,7 +203,7 @@ static void look_around(struct world *w, uint32_t *rng)
 {
     uint32_t r = draw(rng);
 
-    if (r % 128 == 0)               /* two CPUs or fewer: let thieves in */
+    if (r % 128 == 0) /* two CPUs or fewer: let thieves in */
         sched_yield();
     if (r % 8 == 0)
         deque_publish(&w->d, 0, pack);
@@ -233,7 +233,7 @@ static void own(struct world *w, uint32_t rng)
         if (r % 512 == 7)
             while (pop_one(w))
                 ;
-        for (unsigned i = r / 32 % 24; i-- > 0 && pop_one(w); )
+        for (unsigned i = r / 32 % 24; i-- > 0 && pop_one(w);)
             for (volatile unsigned k = r / 1024 % 64; k > 0; k--)
                 ;
     }
@@ -241,7 +241,7 @@ static void own(struct world *w, uint32_t rng)
         look_around(w, &rng);
     /* What remains is taken; ends when the thieves have written their names,
      * or their claims have told, or too late. */
-    for (double end = now() + 5; w->settled < w->n && now() < end; ) {
+    for (double end = now() + 5; w->settled < w->n && now() < end;) {
         look_around(w, &rng);
         sched_yield();
     }
@@ -252,7 +252,7 @@ static void own(struct world *w, uint32_t rng)
 static bool farm(uint64_t n, bool stalls, int dies_in, uint32_t seed,
                  uint64_t *stolen, uint64_t *saved)
 {
-    struct world w = { .n = n };
+    struct world w = {.n = n};
     bool good = true;
 
     w.shared = aligned_alloc(64, sizeof *w.shared);
@@ -299,7 +299,8 @@ static bool report(const char *what, bool good, uint64_t n, uint64_t stolen,
                    uint64_t saved, double since)
 {
     printf("%-8s %s: %llu items, %llu stolen, %llu saved from the dead, "
-           "%.2f s\n", what, good ? "good" : "BAD", (unsigned long long)n,
+           "%.2f s\n",
+           what, good ? "good" : "BAD", (unsigned long long)n,
            (unsigned long long)stolen, (unsigned long long)saved,
            now() - since);
     return good;

@@ -32,7 +32,7 @@
 
 enum {
 #ifdef FIBER_TSAN
-    MANY = 2000,                    /* it counts each as one of 8,128 threads */
+    MANY = 2000, /* it counts each as one of 8,128 threads */
 #else
     MANY = 10000,
 #endif
@@ -121,7 +121,7 @@ static void act_second(void *arg)
     note(s, 'c');
     fiber_switch(s->actor[1], s->actor[0]);
     note(s, 'g');
-    fiber_switch(s->actor[1], s->actor[1]);     /* to itself: goes on */
+    fiber_switch(s->actor[1], s->actor[1]); /* to itself: goes on */
     note(s, 'h');
     fiber_switch(s->actor[1], &s->self);
 }
@@ -171,7 +171,7 @@ static void run_many(size_t stack_bytes, unsigned count)
 
     set_up(&s, stack_bytes, count, 8);
     for (unsigned i = 0; i < count; i++) {
-        many[i] = (struct one_of_many){ .stage = &s, .number = i };
+        many[i] = (struct one_of_many){.stage = &s, .number = i};
         many[i].fiber = fiber_new(&s.pool, stay, &many[i]);
         if (!many[i].fiber)
             break;
@@ -195,7 +195,7 @@ static void run_many(size_t stack_bytes, unsigned count)
 static void test_many(void)
 {
     run_many(SMALL_STACK, MANY);
-    run_many(0, 1000);              /* the default: 64 MiB each */
+    run_many(0, 1000); /* the default: 64 MiB each */
 }
 
 /* -- reuse ----------------------------------------------------------------- */
@@ -206,7 +206,7 @@ static void act_once(void *arg)
 
     note(s, 'x');
     fiber_switch(s->actor[0], &s->self);
-    note(s, '!');                   /* entered again after its end */
+    note(s, '!'); /* entered again after its end */
 }
 
 static void act_other(void *arg)
@@ -322,9 +322,9 @@ static void test_mappings(void)
         f->next = all;
         all = f;
     }
-    CHECK(pool.in_use == 40000 ? pool.refusal == FIBER_LIMIT
-                               : pool.refusal == FIBER_NO_MEMORY &&
-                                     pool.errno_seen == ENOMEM);
+    CHECK(pool.in_use == 40000
+              ? pool.refusal == FIBER_LIMIT
+              : pool.refusal == FIBER_NO_MEMORY && pool.errno_seen == ENOMEM);
     CHECK(pool.in_use > 30000);
     while ((f = all) != NULL) {
         all = f->next;
@@ -339,8 +339,9 @@ static void test_mappings(void)
 
 /* -- depth ----------------------------------------------------------------- */
 
-__attribute__((noinline))
-static unsigned long descend(struct fiber *f, size_t leave_bytes, bool tell)
+__attribute__((noinline)) static unsigned long descend(struct fiber *f,
+                                                       size_t leave_bytes,
+                                                       bool tell)
 {
     volatile unsigned char frame[200];
     unsigned long below = 0;
@@ -465,8 +466,8 @@ static int die_of(void (*run)(void), char *text, size_t text_bytes)
     pid_t child = fork();
 
     if (child == 0) {
-        setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-        signal(SIGSEGV, SIG_DFL);   /* the sanitizers' reports otherwise */
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        signal(SIGSEGV, SIG_DFL); /* the sanitizers' reports otherwise */
         signal(SIGBUS, SIG_DFL);
         signal(SIGILL, SIG_DFL);
         signal(SIGTRAP, SIG_DFL);
@@ -622,10 +623,10 @@ static void act_catch(void *arg)
     struct fiber_cxx *globals = __cxa_get_globals();
 
     note(s, !globals->caught && globals->uncaught == 0 ? 'e' : '!');
-    *globals = (struct fiber_cxx){ s, 5 };
+    *globals = (struct fiber_cxx){s, 5};
     fiber_switch(s->actor[0], &s->self);
     note(s, globals->caught == s && globals->uncaught == 5 ? 'k' : '!');
-    *globals = (struct fiber_cxx){ NULL, 0 };
+    *globals = (struct fiber_cxx){NULL, 0};
     fiber_switch(s->actor[0], &s->self);
 }
 
@@ -636,10 +637,10 @@ static void test_exceptions(void)
 
     set_up(&s, PLAIN_STACK, 1, 1);
     s.actor[0] = fiber_new(&s.pool, act_catch, &s);
-    *globals = (struct fiber_cxx){ &s.pool, 1 };
+    *globals = (struct fiber_cxx){&s.pool, 1};
     fiber_switch(&s.self, s.actor[0]);
     CHECK(globals->caught == &s.pool && globals->uncaught == 1);
-    *globals = (struct fiber_cxx){ NULL, 0 };
+    *globals = (struct fiber_cxx){NULL, 0};
     fiber_switch(&s.self, s.actor[0]);
     CHECK(strcmp(s.log, "ek") == 0);
     fiber_free(&s.pool, s.actor[0]);
@@ -650,7 +651,7 @@ static void test_exceptions(void)
 
 struct mill {
     struct stage *stage;
-    struct fiber *from, *to;        /* NULL: run without a switch */
+    struct fiber *from, *to; /* NULL: run without a switch */
     uint64_t seed, sum;
 };
 
@@ -695,7 +696,7 @@ static void act_grind(void *arg)
 static void test_registers(void)
 {
     struct stage s;
-    struct mill mill[3] = { 0 }, alone;
+    struct mill mill[3] = {0}, alone;
 
     set_up(&s, PLAIN_STACK, 3, 3);
     for (int i = 0; i < 2; i++) {
@@ -703,13 +704,13 @@ static void test_registers(void)
         mill[i].from = s.actor[i];
         mill[i].seed = 77u * (unsigned)i;
     }
-    mill[2] = (struct mill){ .from = &s.self, .to = s.actor[0], .seed = 999 };
+    mill[2] = (struct mill){.from = &s.self, .to = s.actor[0], .seed = 999};
     mill[0].to = s.actor[1];
     mill[1].to = &s.self;
     mill[2].sum = grind(&mill[2]);
     fiber_switch(&s.self, s.actor[0]);
     for (int i = 0; i < 3; i++) {
-        alone = (struct mill){ .seed = mill[i].seed };
+        alone = (struct mill){.seed = mill[i].seed};
         CHECK(mill[i].sum == grind(&alone));
     }
     fiber_free(&s.pool, s.actor[0]);
@@ -720,7 +721,7 @@ static void test_registers(void)
 /* -- a scheduler that is itself a fiber, as in the simulation -------------- */
 
 struct inner {
-    struct stage stage;             /* self: adopted on the outer's stack */
+    struct stage stage; /* self: adopted on the outer's stack */
     struct stage *outer;
 };
 
@@ -746,14 +747,14 @@ static void act_scheduler(void *arg)
     note(in->outer, 'f');
     fiber_free(&in->stage.pool, in->stage.actor[0]);
     fiber_pool_fini(&in->stage.pool);
-    CHECK(fiber_stack_left(&in->stage.self) == 0);      /* not known there */
+    CHECK(fiber_stack_left(&in->stage.self) == 0); /* not known there */
     fiber_switch(in->outer->actor[0], &in->outer->self);
 }
 
 static void test_nested(void)
 {
     struct stage s;
-    struct inner in = { .outer = &s };
+    struct inner in = {.outer = &s};
 
     set_up(&s, PLAIN_STACK, 1, 1);
     s.actor[0] = fiber_new(&s.pool, act_scheduler, &in);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* call.h -- the call of a task's function: frame, time, what it left behind
+ *
+ * Inline, because this is what a future costs when nobody steals it; what
+ * rarely happens is in worker.c.  A frame stands on the stack of the task that
+ * it is for.  Its item number, for an item of a map, is that of the piece:
+ * a piece's first item is the one that runs.
+ */
+#ifndef CALL_H
+#define CALL_H
+
+#include "runtime.h"
+
+/* Slow parts, in worker.c. */
+void call_begin_timed(struct runtime *rt, struct frame *frame);
+void call_end_timed(struct runtime *rt, struct frame *frame);
+void call_resume(struct runtime *rt);
+void call_abandon_children(struct runtime *rt, struct frame *frame);
+int call_settle(struct runtime *rt, struct frame *frame, int code,
+                struct error **error);
+
+static inline void call_enter(struct runtime *rt, struct frame *frame,
+                              struct future *task,
+                              const struct scoop_task *type, uint64_t path)
+{
+    frame->below = rt->frame;
+    frame->task = task;
+    frame->type = type;
+    frame->measure = &rt->registry.measure[type ? type->number : 0];
+    link_init(&frame->children);
+    frame->path = path;
+    frame->made = 0;
+    frame->last = NULL;
+    frame->told = NULL;
+    frame->is_timed = false;
+    rt->frame = frame;
+}
+
+static inline void call_leave(struct runtime *rt, struct frame *frame)
+{
+    struct frame *below = frame->below;
+
+    rt->frame = below;
+    if (__builtin_expect(below &&
+                             (below->is_timed || !below->measure->is_short),
+                         0))
+        call_resume(rt);
+}
+
+/* One call in an entered frame: the task's own code, and its error if that is
+ * not 0 (NULL: no memory for it).  Futures that it left are released. */
+static inline int call_function(struct runtime *rt, struct frame *frame,
+                                const void *in, void *out, struct error **error)
+{
+    const struct scoop_task *type = frame->type;
+    int code;
+
+    if (__builtin_expect(--frame->measure->runs_left == 0, 0))
+        call_begin_timed(rt, frame);
+    if (__builtin_expect(type->kind == SCOOP_TYPED, 1))
+        code = type->typed(in, out);
+    else
+        code = type->bytes(in, (size_t)frame->task->rec.arg_len, out);
+    if (__builtin_expect(frame->is_timed, 0))
+        call_end_timed(rt, frame);
+    if (__builtin_expect(!link_is_empty(&frame->children), 0))
+        call_abandon_children(rt, frame);
+    rt->stats.tasks_run++;
+    if (__builtin_expect(!code && !frame->last && !frame->told, 1))
+        return 0;
+    return call_settle(rt, frame, code, error);
+}
+
+/* Whether another task may run on top of the running one. */
+static inline bool call_has_room(const struct runtime *rt)
+{
+    return (uintptr_t)fiber_here() > rt->stack_floor;
+}
+
+/* The path hash of the next child of the frame. */
+static inline uint64_t call_next_path(struct frame *frame)
+{
+    uint64_t x = (frame->path + ++frame->made) * 0x9e3779b97f4a7c15u;
+
+    return x ^ x >> 29;
+}
+
+#endif
