@@ -174,6 +174,11 @@ static void *help(void *arg)
 
     while (!atomic_load(&h->is_stopping)) {
         net_helper_poll(h->rt->net, serve, h);
+        /* What this thread has begun, a main thread must move on that went to
+         * sleep before: it naps while something moves, and looks whether it
+         * does after it has said that it sleeps. */
+        if (net_is_moving(h->rt->net))
+            node_wake(&h->rt->node, h->rt->node.local);
         speak_for_main(h);
         node_helper_sleep(&h->rt->node, next_look_ns(h)); /* ends: above */
         atomic_store(&h->is_resting, false);

@@ -547,6 +547,11 @@ static void wait_job(struct runtime *rt, struct map_job *job,
                      uint64_t deadline_ns)
 {
     while (job->remaining) {
+        if (--rt->calls_left == 0) {
+            worker_attend(rt);
+            if (!job->remaining)
+                break;
+        }
         if (deadline_ns == CLOCK_NEVER) {
             if (worker_help(rt))
                 continue;

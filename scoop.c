@@ -876,7 +876,7 @@ static int run(MPI_Comm *comm, int (*root)(void *arg), void *arg, int *rank)
     rt->root_arg = arg;
     read_settings(rt);
     gethostname(rt->host, sizeof rt->host - 1);
-    log_open(&rt->log, &rt->config, -1, rt->host);
+    log_open(&rt->log, NULL, -1, rt->host);
     status = open_rooms(rt, comm);
     if (!status) {
         *rank = rt->rank;

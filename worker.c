@@ -510,6 +510,8 @@ static void strand_main(void *arg)
         run_root(rt);
     while (s->task) {
         run_task(rt, s->task);
+        if (--rt->calls_left == 0)
+            worker_attend(rt); /* tasks that call nothing, one by one */
         s->task = is_needed_elsewhere(rt) ? NULL : next_task(rt);
     }
     rt->worker.ended = s;
@@ -704,6 +706,11 @@ bool worker_help(struct runtime *rt)
 int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
 {
     while (f->state != FUTURE_DONE) {
+        if (--rt->calls_left == 0) {
+            worker_attend(rt);
+            if (f->state == FUTURE_DONE) /* it brought the result */
+                break;
+        }
         if (deadline_ns == CLOCK_NEVER) {
             if (call_has_room(rt) && f->state == FUTURE_QUEUED &&
                 deque_remove(&rt->deque, &f->item)) {

@@ -11,6 +11,7 @@ SCOOP_TASK(fickle, SCOOP_NONE, SCOOP_NONE);
 SCOOP_TASK(confused, SCOOP_NONE, SCOOP_NONE);
 SCOOP_TASK(brave, int, int);
 SCOOP_TASK(nap, double, SCOOP_NONE);
+SCOOP_TASK(linger, double, SCOOP_NONE);
 SCOOP_TASK_BYTES(refuse_bytes);
 
 static int refuse(const int *code, int *out)
@@ -68,11 +69,24 @@ static int nap(const double *seconds, SCOOP_NONE *out)
     return 0;
 }
 
+/* Runs for so long, but leaves its rank to others now and then. */
+static int linger(const double *seconds, SCOOP_NONE *out)
+{
+    double end = api_now() + *seconds;
+    int err = 0;
+
+    (void)out;
+    while (!err && api_now() < end)
+        err = scoop_join(scoop_submit(nap, &(double){1e-3}), NULL,
+                         .timeout = 10);
+    return err;
+}
+
 /* These three fail with the code of a call of their own. */
 static int impatient(const SCOOP_NONE *in, SCOOP_NONE *out)
 {
-    scoop_future f = scoop_submit(nap, &(double){0.01});
-    int err = scoop_result(f, NULL, .timeout = SCOOP_NOW);
+    scoop_future f = scoop_submit(linger, &(double){0.2});
+    int err = scoop_result(f, NULL, .timeout = 0.002);
 
     (void)in;
     (void)out;
