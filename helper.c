@@ -107,12 +107,42 @@ void helper_deliver(struct helper *h)
 
 /* ---- The thread ------------------------------------------------------- */
 
+static bool main_sleeps(const struct helper *h)
+{
+    return atomic_load_explicit(&h->rt->node.me->asleep,
+                                memory_order_relaxed) == NODE_ASLEEP;
+}
+
+static const struct wire_empty no_tasks;
+
+/* Whether the main thread has been in one function for a while. */
+static bool is_away(const struct helper *h)
+{
+    uint64_t since_ns =
+        atomic_load_explicit(&h->rt->long_since_ns, memory_order_relaxed);
+
+    return since_ns && clock_now_ns() > since_ns + h->rt->config.helper_tick_ns;
+}
+
 static void serve(void *ctx, struct net_message *m)
 {
     struct helper *h = ctx;
+    struct node *node = &h->rt->node;
 
-    if (!transfer_serve(&h->rt->node, h->rt->net, m))
-        put_aside(h, m);
+    if (transfer_serve(node, h->rt->net, m))
+        return;
+    if (m->type == WIRE_TASKS && is_away(h)) {
+        bool was_asked =
+            ((const struct wire_tasks *)m->body)->reason == WIRE_STOLEN;
+        if (transfer_pass_on(node, h->rt->net, m)) {
+            if (was_asked) /* the question is answered all the same */
+                put_aside(h, &(struct net_message){.type = WIRE_EMPTY,
+                                                   .src = m->src,
+                                                   .body = &no_tasks});
+            return;
+        }
+    }
+    put_aside(h, m);
 }
 
 /* Says where the main thread is, if someone asked and it did not answer. */
@@ -141,12 +171,6 @@ static void speak_for_main(struct helper *h)
              deque_public_count(&rt->node.me->deque));
     if (is_asked)
         signals_asked(SIGNALS_DUMP); /* answered */
-}
-
-static bool main_sleeps(const struct helper *h)
-{
-    return atomic_load_explicit(&h->rt->node.me->asleep,
-                                memory_order_relaxed) == NODE_ASLEEP;
 }
 
 static uint64_t next_look_ns(struct helper *h)

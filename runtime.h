@@ -59,10 +59,10 @@ struct strand {
     const struct future *waits_for; /* NULL: not for one future */
 };
 
-#define WORKER_LOOT 64u       /* tasks taken by one steal, at most */
-#define WORKER_PRIVATE_MAX 16 /* more private tasks are published ... */
-#define WORKER_PRIVATE_KEEP 8 /* ... but for these */
-#define WORKER_CALLS 128u     /* library calls between two looks around */
+#define WORKER_LOOT 64u        /* tasks taken by one steal, at most */
+#define WORKER_PRIVATE_MAX 32  /* more private tasks are published ... */
+#define WORKER_PRIVATE_KEEP 16 /* ... but for these */
+#define WORKER_CALLS 128u      /* library calls between two looks around */
 
 struct worker {
     struct fiber_pool pool;
@@ -87,6 +87,7 @@ struct runtime {
     struct strand *strand; /* the running stack */
     uint64_t mark_ns;      /* when the stretch of a timed frame began */
     uint32_t calls_left;   /* until worker_attend() */
+    uint64_t attended_ns;  /* when it last did */
     bool is_stopping;      /* leave the loop */
     bool is_draining;      /* begin nothing new */
     bool is_alone;         /* a farm of one rank */

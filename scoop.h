@@ -490,8 +490,15 @@ static inline scoop_future scoop_submit_(struct scoop_task *task,
                                          scoop_place place, int detached)
 {
     struct scoop_submit_options options;
-    if (!place.rank_plus_1 && !detached)
-        return scoop_submit_plain(task, arg, arg_len);
+    if (!place.rank_plus_1 && !detached) {
+        scoop_future future = scoop_submit_plain(task, arg, arg_len);
+#if defined __GNUC__
+        /* Keeps the two halves in registers: gcc would store them one by one
+         * and load them back as a pair, which waits for both stores. */
+        __asm__("" : "+r"(future.id), "+r"(future.generation));
+#endif
+        return future;
+    }
     options.place = place;
     options.detached = detached;
     return scoop_submit_task(task, arg, arg_len, &options);

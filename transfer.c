@@ -39,6 +39,7 @@
 #include "worker.h"
 
 #define TASK_WORDS (sizeof(struct task) / 8)
+#define HANDS_MOST 6u /* after so many a task is not passed on any more */
 
 _Static_assert(sizeof(struct task) + TASK_INLINE_MAX == DEQUE_SLOT_BYTES,
                "a slot holds a record and a short argument");
@@ -397,6 +398,36 @@ bool transfer_serve(struct node *node, struct net *net, struct net_message *m)
     else
         return false;
     return true;
+}
+
+/* Tasks that arrive while the main thread is in a long function would wait
+ * for it where nobody can rob them.  A few hands later they stay where they
+ * are: then nobody else was better off. */
+bool transfer_pass_on(struct node *node, struct net *net, struct net_message *m)
+{
+    struct wire_tasks body = *(const struct wire_tasks *)m->body;
+    struct task *first = m->data;
+    size_t left = m->data_len;
+
+    if (body.reason == WIRE_PLACED || left < sizeof *first ||
+        first->hops >= HANDS_MOST)
+        return false;
+    int to = node_hungry_take(node);
+    if (to < 0 || to == node->rank)
+        to = m->src;
+    for (char *at = m->data; left >= sizeof *first;) {
+        struct task *rec = (struct task *)(void *)at;
+        size_t bytes = record_bytes(rec);
+        if (!bytes || bytes > left)
+            return false; /* damaged: the main thread will say so */
+        rec->holder = node->rank;
+        rec->hops++;
+        at += bytes;
+        left -= bytes;
+    }
+    body.reason = WIRE_PUSHED;
+    return !net_send(net, to, WIRE_TASKS, &body, m->data, m->data_len,
+                     NET_COPY);
 }
 
 void transfer_on_steal(struct runtime *rt, struct net_message *m)

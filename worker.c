@@ -44,6 +44,7 @@
 #include "transfer.h"
 
 #define SHORT_NS 10000u    /* a stretch up to this is short */
+#define SLOW_CALL_NS 2000u /* library calls further apart come slowly */
 #define SHORT_STREAK 8u    /* so many in a row make the function short */
 #define TIME_EVERY 256u    /* runs of a short function between two timed ones */
 #define RESERVE_MIN 24576u /* what the library's own calls need */
@@ -663,11 +664,21 @@ static void take_mail(struct runtime *rt, bool is_keen)
         net_abort(rt->net, 1);
 }
 
+/* Library calls until the next look around: a fixed number where they come
+ * fast, the very next one where they come slowly. */
+static uint32_t calls_until_next(struct runtime *rt)
+{
+    uint64_t now_ns = clock_now_ns(), ns = now_ns - rt->attended_ns;
+
+    rt->attended_ns = now_ns;
+    return ns > WORKER_CALLS * (uint64_t)SLOW_CALL_NS ? 1 : WORKER_CALLS;
+}
+
 void worker_attend(struct runtime *rt)
 {
     if (rt->frame && rt->frame->is_timed)
         end_stretch(rt, rt->frame);
-    rt->calls_left = WORKER_CALLS;
+    rt->calls_left = calls_until_next(rt);
     take_mail(rt, false);
     if (!rt->is_alone && is_wanted(rt))
         worker_offer(rt);
