@@ -135,7 +135,7 @@ FORMATTED = $(wildcard *.[ch] tests/*.[ch] tests/sim/*.[ch] examples/*.[ch] \
 # ---- What to ask for -----------------------------------------------------
 
 .PHONY: all demo check test bench install clean format analyze help FORCE
-.PHONY: check-asan check-tsan check-valgrind check-all
+.PHONY: check-asan check-tsan check-valgrind check-long check-all
 .PHONY: programs examples benches
 
 all: $(ARCHIVE) $(SHARED) $(EXAMPLES) ## build the library and the examples
@@ -174,8 +174,13 @@ check-tsan: ## the unit and API tests under ThreadSanitizer
 check-valgrind: programs ## the unit and API tests under valgrind
 	@$(RUN_TESTS) --under valgrind $(UNIT_TESTS) $(API_TESTS)
 
+check-long: all $(SIM_TESTS) ## trees twenty times and large, simulation by the thousand
+	@UTS_TIMES=20 UTS_LARGE=1 SIM_SEEDS=1000 $(RUN_TESTS) tests/uts.sh \
+	    $(SIM_TESTS)
+
 check-all: ## check, then everything slower
 	$(AGAIN) check
+	$(AGAIN) check-long
 	$(AGAIN) check-asan
 	$(AGAIN) check-tsan
 	$(AGAIN) check-valgrind

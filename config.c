@@ -372,7 +372,8 @@ static void warn_unknown(struct span word, config_warn_fn *warn, void *context)
              PREFIX "%s is not a setting; the nearest is " PREFIX "%s "
                     "(" PREFIX "HELP=1 lists them)",
              show(word).text, nearest(word)->name);
-    warn(context, line);
+    if (warn)
+        warn(context, line);
 }
 
 static void warn_value(const struct setting *setting, const char *text,
@@ -391,7 +392,8 @@ static void warn_value(const struct setting *setting, const char *text,
         snprintf(line, sizeof line,
                  PREFIX "%s=%s is out of range (%s); it stays %s",
                  setting->name, show(span_of(text)).text, range, stays);
-    warn(context, line);
+    if (warn)
+        warn(context, line);
 }
 
 void config_init(struct config *config, char *const *environment,

@@ -87,8 +87,7 @@ static inline void api_catch(struct api_catch *c)
     fflush(stderr);
     c->file = tmpfile();
     c->saved = dup(STDERR_FILENO);
-    if (!c->file || c->saved < 0 ||
-        dup2(fileno(c->file), STDERR_FILENO) < 0) {
+    if (!c->file || c->saved < 0 || dup2(fileno(c->file), STDERR_FILENO) < 0) {
         puts("stderr cannot be caught");
         exit(1);
     }

@@ -26,16 +26,16 @@ static int descend(const int *left, long *depth)
 }
 
 /* The same with a call in place of a task; bottom: where its last frame is. */
-static int plainly(const int *left, long *depth, char **bottom);
-static int (*volatile again)(const int *, long *, char **) = plainly;
+static int plainly(const int *left, long *depth, uintptr_t *bottom);
+static int (*volatile again)(const int *, long *, uintptr_t *) = plainly;
 
-static int plainly(const int *left, long *depth, char **bottom)
+static int plainly(const int *left, long *depth, uintptr_t *bottom)
 {
     int less = *left - 1;
     long below = 0;
 
     if (!*left)
-        return *bottom = (char *)&less, *depth = 0, 0;
+        return *bottom = (uintptr_t)&less, *depth = 0, 0;
     int err = again(&less, &below, bottom);
     *depth = below + 1;
     return err;
@@ -43,7 +43,7 @@ static int plainly(const int *left, long *depth, char **bottom)
 
 static long user_frame_bytes(void)
 {
-    char *near = NULL, *far = NULL;
+    uintptr_t near = 0, far = 0;
     long depth;
 
     again(&(int){1}, &depth, &near);

@@ -77,8 +77,8 @@ static int linger(const double *seconds, SCOOP_NONE *out)
 
     (void)out;
     while (!err && api_now() < end)
-        err = scoop_join(scoop_submit(nap, &(double){1e-3}), NULL,
-                         .timeout = 10);
+        err =
+            scoop_join(scoop_submit(nap, &(double){1e-3}), NULL, .timeout = 10);
     return err;
 }
 

@@ -74,7 +74,7 @@ static scoop_place rank(int r)
 static void times_out(scoop_place place)
 {
     int out = -1, early = 0;
-    scoop_future f = scoop_submit(nap, &(double){0.3}, .place = place);
+    scoop_future f = scoop_submit(nap, &(double){0.1}, .place = place);
 
     for (int i = 1; i <= 3; i++) {
         double begin = api_now();
@@ -90,7 +90,7 @@ static void times_out(scoop_place place)
     CHECK(scoop_result(f, &out, .timeout = SCOOP_NOW) == 0 && out == 42);
     CHECK(scoop_result(f, &out, .timeout = 1e-9) == 0);
     CHECK(scoop_join(f, &out, .timeout = SCOOP_NOW) == 0);
-    f = scoop_submit(nap, &(double){0.1}, .place = place);
+    f = scoop_submit(nap, &(double){0.03}, .place = place);
     int err = scoop_join(f, &out, .timeout = SCOOP_NOW);
     CHECK(err == 0 || err == SCOOP_ETIMEDOUT); /* a poll may run tasks */
     if (err)
@@ -132,12 +132,12 @@ static void cancels(scoop_place place)
     CHECK(scoop_cancel(f) == SCOOP_ESTALE);
     CHECK(marks == before && out == 0);
     /* Running: it runs on, its result is not wanted. */
-    f = scoop_submit(linger, &(double){0.1}, .place = place);
+    f = scoop_submit(linger, &(double){0.06}, .place = place);
     CHECK(scoop_result(f, &out, .timeout = 0.02) == SCOOP_ETIMEDOUT);
     CHECK(scoop_cancel(f) == 0);
     CHECK(scoop_join(f, &out) == SCOOP_ECANCELLED && out == 0);
     /* Behind another one on its rank. */
-    scoop_future first = scoop_submit(linger, &(double){0.1}, .place = place);
+    scoop_future first = scoop_submit(linger, &(double){0.06}, .place = place);
     f = scoop_submit(nap, &(double){0.01}, .place = place);
     CHECK(scoop_cancel(f) == 0);
     CHECK(scoop_join(f, NULL) == SCOOP_ECANCELLED);

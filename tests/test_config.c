@@ -71,7 +71,7 @@ static void check_defaults(void)
     CHECK(config.nodes == 0 && config.fibers == 16384 && config.sends == 64);
     CHECK(config.spin_ns == 50000 && config.helper_tick_ns == 1000000);
     CHECK(config.stack_bytes == 64 << 20 && config.eager_bytes == 8192);
-    CHECK(config.piece_bytes == 1 << 30 && config.memory_bytes == 0);
+    CHECK(config.piece_bytes == 1 << 30 && config.memory_bytes == 256 << 20);
     CHECK(config.start_timeout_ns == UINT64_C(60000000000));
     CHECK(config.watchdog_ns == 0 && config.seed == 0);
     CHECK(config.helper == CONFIG_HELPER_AUTO && config.log_file[0] == '\0');
