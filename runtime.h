@@ -60,8 +60,8 @@ struct strand {
 };
 
 #define WORKER_LOOT 64u        /* tasks taken by one steal, at most */
-#define WORKER_PRIVATE_MAX 32  /* more private tasks are published ... */
-#define WORKER_PRIVATE_KEEP 16 /* ... but for these */
+#define WORKER_PRIVATE_MAX 64  /* more private tasks are published ... */
+#define WORKER_PRIVATE_KEEP 32 /* ... but for these */
 #define WORKER_CALLS 128u      /* library calls between two looks around */
 
 struct worker {
