@@ -16,7 +16,8 @@
  *  - the main thread works, and messages can come by MPI (this rank is the
  *    watcher of its node, or a payload is under way): every SCOOP_HELPER_TICK.
  *  - otherwise: when an urgent message is put into this rank's mailbox, and
- *    once a second for what a signal or the watchdog wants to know.
+ *    ten times a second for what a signal or the watchdog wants to know, and
+ *    to notice that a function takes longer than the main thread thinks.
  */
 #include "helper.h"
 
@@ -31,7 +32,7 @@
 #include "signals.h"
 #include "transfer.h"
 
-#define SLOW_TICK_NS 1000000000u
+#define SLOW_TICK_NS 100000000u
 
 struct letter {
     struct letter *next;
@@ -58,9 +59,9 @@ static void put_aside(struct helper *h, struct net_message *m)
     struct letter *letter = malloc(sizeof *letter);
     void *data = m->is_owned ? m->data : NULL;
 
-    if (letter && !m->is_owned && m->data_len)
+    if (letter && m->data && !m->is_owned)
         data = malloc(m->data_len);
-    if (!letter || (m->data_len && m->data && !data)) {
+    if (!letter || (m->data && !data)) {
         log_error(&h->rt->log, "no memory to keep a message");
         net_abort(h->rt->net, 1); /* it would be lost */
         free(letter);
@@ -93,10 +94,13 @@ void helper_deliver(struct helper *h)
     while (helper_has_mail(h)) {
         pthread_mutex_lock(&h->lock);
         struct letter *letter = h->first;
-        h->first = letter->next;
+        if (letter)
+            h->first = letter->next;
         if (!h->first)
             h->last = &h->first;
         pthread_mutex_unlock(&h->lock);
+        if (!letter)
+            return; /* the helper has it in hand */
         h->handle(h->rt, &letter->message);
         free(letter->message.data);
         free(letter);
@@ -110,7 +114,7 @@ void helper_deliver(struct helper *h)
 static bool main_sleeps(const struct helper *h)
 {
     return atomic_load_explicit(&h->rt->node.me->asleep,
-                                memory_order_relaxed) == NODE_ASLEEP;
+                                memory_order_seq_cst) == NODE_ASLEEP;
 }
 
 static const struct wire_empty no_tasks;
@@ -124,25 +128,62 @@ static bool is_away(const struct helper *h)
     return since_ns && clock_now_ns() > since_ns + h->rt->config.helper_tick_ns;
 }
 
+/* Passes tasks on that the main thread has no time for.  What it asked for is
+ * answered all the same: it is told that there was nothing. */
+static bool pass_on(struct helper *h, struct net_message *m)
+{
+    struct runtime *rt = h->rt;
+    const struct wire_tasks *body = m->body;
+    bool was_asked = body->reason == WIRE_STOLEN;
+
+    if (!transfer_pass_on(&rt->node, rt->net, m))
+        return false;
+    if (!was_asked) {
+        atomic_store(&rt->was_passed_by, true);
+        return true;
+    }
+    put_aside(h, &(struct net_message){.type = WIRE_EMPTY,
+                                       .src = m->src,
+                                       .body = &no_tasks});
+    return true;
+}
+
 static void serve(void *ctx, struct net_message *m)
 {
     struct helper *h = ctx;
-    struct node *node = &h->rt->node;
 
-    if (transfer_serve(node, h->rt->net, m))
+    if (transfer_serve(&h->rt->node, h->rt->net, m))
         return;
-    if (m->type == WIRE_TASKS && is_away(h)) {
-        bool was_asked =
-            ((const struct wire_tasks *)m->body)->reason == WIRE_STOLEN;
-        if (transfer_pass_on(node, h->rt->net, m)) {
-            if (was_asked) /* the question is answered all the same */
-                put_aside(h, &(struct net_message){.type = WIRE_EMPTY,
-                                                   .src = m->src,
-                                                   .body = &no_tasks});
-            return;
-        }
-    }
+    if (m->type == WIRE_TASKS && is_away(h) && pass_on(h, m))
+        return;
     put_aside(h, m);
+}
+
+/* The same for tasks that came before the main thread was known to be away,
+ * or when nobody was hungry. */
+static void pass_on_kept(struct helper *h)
+{
+    struct letter *gone = NULL;
+
+    pthread_mutex_lock(&h->lock);
+    for (struct letter **at = &h->first; *at && !gone; at = &(*at)->next) {
+        const struct wire_tasks *body = (const void *)(*at)->body;
+        if ((*at)->message.type != WIRE_TASKS || body->reason == WIRE_PLACED)
+            continue;
+        gone = *at;
+        *at = gone->next;
+        if (!*at)
+            h->last = at;
+        break;
+    }
+    pthread_mutex_unlock(&h->lock);
+    if (!gone)
+        return;
+    if (!pass_on(h, &gone->message))
+        put_aside(h, &gone->message);
+    free(gone->message.data);
+    free(gone);
+    atomic_fetch_sub(&h->letters, 1);
 }
 
 /* Says where the main thread is, if someone asked and it did not answer. */
@@ -158,7 +199,7 @@ static void speak_for_main(struct helper *h)
     if (!since_ns || !name || now_ns <= since_ns)
         return;
     uint64_t ns = now_ns - since_ns;
-    bool is_asked = signals_asked(SIGNALS_PEEK) && ns > SLOW_TICK_NS / 2;
+    bool is_asked = signals_asked(SIGNALS_PEEK) && ns > SLOW_TICK_NS;
     bool is_due = dog_ns && ns > dog_ns;
     if ((!is_asked && !is_due) ||
         now_ns - h->told_ns < (is_due ? dog_ns : SLOW_TICK_NS / 2))
@@ -198,6 +239,13 @@ static void *help(void *arg)
 
     while (!atomic_load(&h->is_stopping)) {
         net_helper_poll(h->rt->net, serve, h);
+        if (is_away(h)) {
+            if (helper_has_mail(h))
+                pass_on_kept(h);
+            atomic_store_explicit(&h->rt->was_away, true, memory_order_relaxed);
+            atomic_store_explicit(&h->rt->node.me->wanted, 1,
+                                  memory_order_relaxed); /* to look at it */
+        }
         /* What this thread has begun, a main thread must move on that went to
          * sleep before: it naps while something moves, and looks whether it
          * does after it has said that it sleeps. */

@@ -66,7 +66,8 @@ struct node_block {
 struct node_head {
     _Alignas(64) _Atomic uint32_t sleepers;  /* ranks asleep, about */
     _Alignas(64) _Atomic uint32_t searching; /* ranks awake without work */
-    _Alignas(64) _Atomic uint32_t hungry;    /* entries below, about */
+    _Atomic uint32_t called; /* and sleepers that were woken to search */
+    _Alignas(64) _Atomic uint32_t hungry; /* entries below, about */
     _Atomic uint32_t hungry_rank[NODE_HUNGRY_MAX];
     /* During node_open: the CPUs that any rank of the node may use. */
     _Alignas(64) _Atomic uint64_t cpu[NODE_CPUS_MAX / 64];

@@ -107,11 +107,13 @@ struct runtime {
     struct net *net;
     struct helper *helper;  /* NULL: none */
     net_deliver_fn *handle; /* what messages go to */
-    /* For the helper thread, to speak for this one: in what function that is
-     * not short the main thread is, and since when; 0: in none. */
+    /* For the helper thread, which speaks for this one: since when, at least,
+     * there was no library call, and in what function; 0: in none. */
     _Atomic uint64_t long_since_ns;
     _Atomic(const char *) long_name;
-    uint64_t progress_ns; /* when there was last something to run */
+    _Atomic bool was_passed_by; /* pushed tasks went on to another rank */
+    _Atomic bool was_away;      /* a function was long; which, nobody knows */
+    uint64_t progress_ns;       /* when there was last something to run */
     struct config config;
     struct log log;
     int rank, size;

@@ -278,6 +278,8 @@ scoop_future scoop_submit_plain(struct scoop_task *task, const void *arg,
                                       "no memory to submit %s", task->name));
     link_add(&rt->frame->children, &f->link);
     if (__builtin_expect(rt->frame->measure->is_short &&
+                             !atomic_load_explicit(&rt->node.me->wanted,
+                                                   memory_order_relaxed) &&
                              rt->deque.bottom - rt->deque.first <
                                  rt->private_max &&
                              rt->deque.bottom - rt->deque.reclaimed <=

@@ -39,7 +39,6 @@
 #include "worker.h"
 
 #define TASK_WORDS (sizeof(struct task) / 8)
-#define HANDS_MOST 6u /* after so many a task is not passed on any more */
 
 _Static_assert(sizeof(struct task) + TASK_INLINE_MAX == DEQUE_SLOT_BYTES,
                "a slot holds a record and a short argument");
@@ -365,14 +364,18 @@ static void note_hungry(struct node *node, struct net *net, int rank)
 {
     if (rank < 0 || rank >= node->size || !node_hungry_add(node, rank))
         return;
+    for (int i = 0; i < node->locals; i++)
+        atomic_store_explicit(&node_block(node, i)->wanted, 1,
+                              memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
     for (int i = 0; i < node->locals; i++) {
         if (!deque_public_count(&node_block(node, i)->deque))
             continue;
         int first = node_hungry_take(node);
-        if (first >= 0 && !lend_any(node, net, first, WORKER_LOOT, WIRE_PUSHED))
-            node_hungry_add(node, first);
-        return;
+        if (first < 0 || lend_any(node, net, first, WORKER_LOOT, WIRE_PUSHED))
+            return;
+        node_hungry_add(node, first); /* somebody was faster: the next one */
+        atomic_thread_fence(memory_order_seq_cst);
     }
 }
 
@@ -401,26 +404,24 @@ bool transfer_serve(struct node *node, struct net *net, struct net_message *m)
 }
 
 /* Tasks that arrive while the main thread is in a long function would wait
- * for it where nobody can rob them.  A few hands later they stay where they
- * are: then nobody else was better off. */
+ * for it where nobody can rob them. */
 bool transfer_pass_on(struct node *node, struct net *net, struct net_message *m)
 {
     struct wire_tasks body = *(const struct wire_tasks *)m->body;
-    struct task *first = m->data;
     size_t left = m->data_len;
 
-    if (body.reason == WIRE_PLACED || left < sizeof *first ||
-        first->hops >= HANDS_MOST)
+    if (body.reason == WIRE_PLACED || !m->data)
         return false;
     int to = node_hungry_take(node);
     if (to < 0 || to == node->rank)
-        to = m->src;
-    for (char *at = m->data; left >= sizeof *first;) {
+        return false;
+    for (char *at = m->data; left;) {
         struct task *rec = (struct task *)(void *)at;
-        size_t bytes = record_bytes(rec);
+        size_t bytes = left >= sizeof *rec ? record_bytes(rec) : 0;
         if (!bytes || bytes > left)
             return false; /* damaged: the main thread will say so */
-        rec->holder = node->rank;
+        /* What the deque of its home has told is not true any more. */
+        rec->holder = task_home(rec) == node->rank ? -1 : node->rank;
         rec->hops++;
         at += bytes;
         left -= bytes;

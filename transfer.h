@@ -62,7 +62,7 @@ void transfer_on_cancel(struct runtime *rt, struct net_message *m);
  * false: it was another message. */
 bool transfer_serve(struct node *node, struct net *net, struct net_message *m);
 /* For the helper thread, while the main thread is busy: sends stolen or
- * pushed tasks on to somebody who is hungry, or back; false: they stay. */
+ * pushed tasks on to a rank that is hungry; false: none is, they stay. */
 bool transfer_pass_on(struct node *node, struct net *net,
                       struct net_message *m);
 

@@ -86,14 +86,24 @@ static void end_stretch(struct runtime *rt, struct frame *frame)
     m->is_short = 0;
 }
 
+/* Tells the helper where this thread is from now on. */
+static void go_away(struct runtime *rt, uint64_t now_ns)
+{
+    atomic_store_explicit(&rt->long_name, name_of(rt->frame),
+                          memory_order_relaxed);
+    atomic_store_explicit(&rt->long_since_ns, now_ns, memory_order_relaxed);
+}
+
+static void come_back(struct runtime *rt)
+{
+    atomic_store_explicit(&rt->long_since_ns, 0, memory_order_relaxed);
+}
+
 static void begin_stretch(struct runtime *rt)
 {
     rt->calls_left = 1; /* the next library call ends it */
     rt->mark_ns = clock_now_ns();
-    atomic_store_explicit(&rt->long_name, name_of(rt->frame),
-                          memory_order_relaxed);
-    atomic_store_explicit(&rt->long_since_ns, rt->mark_ns,
-                          memory_order_relaxed);
+    go_away(rt, rt->mark_ns);
 }
 
 /* A timed run begins: always for a function that is not known to be short. */
@@ -115,7 +125,7 @@ void call_end_timed(struct runtime *rt, struct frame *frame)
     struct measure *m = frame->measure;
 
     end_stretch(rt, frame);
-    atomic_store_explicit(&rt->long_since_ns, 0, memory_order_relaxed);
+    come_back(rt);
     frame->is_timed = false;
     if (frame->was_long) {
         m->streak = 0;
@@ -133,6 +143,8 @@ void call_resume(struct runtime *rt)
         worker_offer(rt);
     if (rt->frame->is_timed)
         begin_stretch(rt);
+    else
+        go_away(rt, rt->attended_ns);
 }
 
 /* ---- Frames ----------------------------------------------------------- */
@@ -295,6 +307,18 @@ void worker_reclaim(struct runtime *rt)
 
 /* ---- Letting others have work ----------------------------------------- */
 
+/* Some function that was thought to be short is not.  All of them have to
+ * prove anew that they are. */
+static void doubt_all(struct runtime *rt)
+{
+    for (uint32_t i = 0; i <= rt->registry.tasks && !rt->is_alone; i++) {
+        struct measure *m = &rt->registry.measure[i];
+        m->is_short = 0;
+        m->streak = 0;
+        m->runs_left = 1;
+    }
+}
+
 static bool is_wanted(const struct runtime *rt)
 {
     const struct node *n = &rt->node;
@@ -305,12 +329,36 @@ static bool is_wanted(const struct runtime *rt)
            atomic_load_explicit(&n->head->hungry, memory_order_relaxed);
 }
 
+static void take_call(struct node *n)
+{
+    uint32_t calls = atomic_load(&n->head->called);
+
+    while (calls &&
+           !atomic_compare_exchange_weak(&n->head->called, &calls, calls - 1))
+        ;
+}
+
 static void publish(struct runtime *rt, uint64_t keep)
 {
     if (deque_private_count(&rt->deque) <= keep)
         return;
     worker_reclaim(rt); /* makes room in the ring */
     deque_publish(&rt->deque, keep, transfer_pack);
+}
+
+/* Wakes a sleeper to search, unless somebody searches already or has been
+ * woken to.  Such a call is counted before the sleeper can count itself, and
+ * taken by whoever rises next. */
+static void call_one(struct node *n)
+{
+    struct node_head *head = n->head;
+
+    if (!atomic_load(&head->sleepers) || atomic_load(&head->searching) ||
+        atomic_load(&head->called))
+        return;
+    atomic_fetch_add(&head->called, 1);
+    if (!node_wake_one(n))
+        take_call(n);
 }
 
 /* Wakes whoever would take what is public now.  While a rank of the node is
@@ -322,10 +370,8 @@ static void call_in(struct runtime *rt)
 
     if (!deque_public_count(&n->me->deque))
         return;
-    if (atomic_load_explicit(&n->head->sleepers, memory_order_seq_cst) &&
-        !atomic_load_explicit(&n->head->searching, memory_order_seq_cst))
-        node_wake_one(n);
-    while (atomic_load_explicit(&n->head->hungry, memory_order_relaxed) &&
+    call_one(n);
+    while (atomic_load_explicit(&n->head->hungry, memory_order_seq_cst) &&
            deque_public_count(&n->me->deque)) {
         int rank = node_hungry_take(n);
         if (rank < 0)
@@ -342,6 +388,10 @@ void worker_offer(struct runtime *rt)
 {
     if (rt->is_alone)
         return;
+    if (atomic_load_explicit(&rt->was_away, memory_order_relaxed)) {
+        atomic_store_explicit(&rt->was_away, false, memory_order_relaxed);
+        doubt_all(rt);
+    }
     if (!deque_private_count(&rt->deque) &&
         !deque_public_count(&rt->node.me->deque))
         return;
@@ -361,7 +411,9 @@ int worker_push(struct runtime *rt, struct future *f)
                          0)) {
         publish(rt, WORKER_PRIVATE_KEEP);
         call_in(rt);
-    } else if (rt->frame && !rt->frame->measure->is_short) {
+    } else if (rt->frame && (!rt->frame->measure->is_short ||
+                             atomic_load_explicit(&rt->node.me->wanted,
+                                                  memory_order_relaxed))) {
         worker_offer(rt); /* it may compute for long now */
     }
     return 0;
@@ -475,6 +527,7 @@ static void run_root(struct runtime *rt)
     struct frame frame;
 
     call_enter(rt, &frame, NULL, NULL, rt->config.seed);
+    go_away(rt, clock_now_ns());
     rt->status = rt->root(rt->root_arg);
     if (!link_is_empty(&frame.children))
         call_abandon_children(rt, &frame);
@@ -625,7 +678,7 @@ static void leave_strand(struct runtime *rt)
 
     fiber_note_depth(s->fiber);
     s->frame = rt->frame;
-    atomic_store_explicit(&rt->long_since_ns, 0, memory_order_relaxed);
+    come_back(rt);
     fiber_switch(s->fiber, &rt->worker.thread);
     if (rt->frame)
         call_resume(rt);
@@ -671,6 +724,8 @@ static uint32_t calls_until_next(struct runtime *rt)
     uint64_t now_ns = clock_now_ns(), ns = now_ns - rt->attended_ns;
 
     rt->attended_ns = now_ns;
+    if (ns > WORKER_CALLS * (uint64_t)SHORT_NS)
+        doubt_all(rt);
     return ns > WORKER_CALLS * (uint64_t)SLOW_CALL_NS ? 1 : WORKER_CALLS;
 }
 
@@ -689,6 +744,8 @@ void worker_attend(struct runtime *rt)
         yield(rt);
     else if (rt->frame && rt->frame->is_timed)
         begin_stretch(rt);
+    else if (rt->frame)
+        go_away(rt, rt->attended_ns);
 }
 
 void worker_yield(struct runtime *rt)
@@ -787,9 +844,6 @@ static bool rob_mates(struct runtime *rt, int from)
             !deque_public_count(&node_block(n, local)->deque))
             continue;
         if (transfer_rob(rt, local)) {
-            if (deque_public_count(&node_block(n, local)->deque) &&
-                atomic_load_explicit(&n->head->sleepers, memory_order_relaxed))
-                node_wake_one(&rt->node);
             return true;
         }
     }
@@ -885,6 +939,7 @@ static void rest(struct runtime *rt)
             break;
     }
     atomic_fetch_add(&n->head->searching, 1);
+    take_call(n);
     watch(rt);
 }
 
@@ -925,6 +980,9 @@ static void search(struct runtime *rt)
     uint64_t since_ns = clock_now_ns();
 
     atomic_fetch_add(&rt->node.head->searching, 1);
+    come_back(rt);
+    if (atomic_exchange(&rt->was_passed_by, false))
+        steal_fed(&rt->steal); /* its place on a list is used up */
     steal_begin(&rt->steal, since_ns);
     while (!look_around(rt, true)) {
         worker_reclaim(rt); /* a guest that was robbed still counts as here */
@@ -940,8 +998,8 @@ static void search(struct runtime *rt)
      * have found something else to do. */
     if (atomic_fetch_sub(&rt->node.head->searching, 1) == 1 &&
         atomic_load(&rt->node.head->sleepers) && has_loot(rt))
-        node_wake_one(&rt->node);
-    rt->progress_ns = clock_now_ns();
+        call_one(&rt->node);
+    rt->progress_ns = rt->attended_ns = clock_now_ns();
     rt->idle_ns += rt->progress_ns - since_ns;
     helper_rouse(rt->helper);
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # api_objects.sh -- tasks in the user's own libraries, and in C++
 #
-# limit: 180 s
+# limit: 180 s; skip: asan tsan
 #
 # A program with tasks of its own, of a shared library, of an archive, and of
 # a library that is opened while it runs; linked with libscoop.a and with
@@ -10,7 +10,6 @@
 . "$(dirname "$0")/../scripts/lib-check"
 . scripts/mpi-env
 
-case $OUT in *asan | *tsan) skip "built without sanitizers only" ;; esac
 include=$PWD/$OUT/include
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT

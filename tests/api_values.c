@@ -4,12 +4,11 @@
 #include "api.h"
 
 /* A size of its own for in and out, so that the two cannot be confused. */
-#define SIZES(X)                                                               \
-    X(1)                                                                       \
-    X(2)                                                                       \
-    X(3)                                                                       \
-    X(7) X(8) X(9) X(16) X(47) X(48) X(64) X(88) X(96) X(97) X(200) X(1000)    \
-        X(4096) X(8191) X(10000) X(65536) X(102400)
+/* clang-format off */
+#define SIZES(X) \
+    X(1) X(2) X(3) X(7) X(8) X(9) X(16) X(47) X(48) X(64) X(88) X(96) X(97) \
+    X(200) X(1000) X(4096) X(8191) X(10000) X(65536) X(102400)
+/* clang-format on */
 
 static uint64_t sum_of(const unsigned char *byte, size_t len)
 {
