@@ -45,7 +45,8 @@
 
 #define SHORT_NS 10000u    /* a stretch up to this is short */
 #define SLOW_CALL_NS 2000u /* library calls further apart come slowly */
-#define SHORT_STREAK 8u    /* so many in a row make the function short */
+#define SHORT_STREAK 8u    /* so many such runs in a row make it short */
+#define CALM_STRETCHES 64u /* or so many stretches */
 #define TIME_EVERY 256u    /* runs of a short function between two timed ones */
 #define RESERVE_MIN 24576u /* what the library's own calls need */
 #define KEEP_IDLE 16u      /* stacks kept for reuse */
@@ -80,10 +81,15 @@ static void end_stretch(struct runtime *rt, struct frame *frame)
 
     if (m->stretch_ns < ns)
         m->stretch_ns = ns;
-    if (ns <= SHORT_NS)
-        return;
-    frame->was_long = true;
-    m->is_short = 0;
+    if (ns > SHORT_NS) {
+        frame->was_long = true;
+        m->is_short = 0;
+        m->calm = 0;
+    } else if (!m->is_short && ++m->calm >= CALM_STRETCHES) {
+        /* Of a deep recursion no run ends for a long time. */
+        m->is_short = 1;
+        m->runs_left = TIME_EVERY;
+    }
 }
 
 /* Tells the helper where this thread is from now on. */
@@ -315,6 +321,7 @@ static void doubt_all(struct runtime *rt)
         struct measure *m = &rt->registry.measure[i];
         m->is_short = 0;
         m->streak = 0;
+        m->calm = 0;
         m->runs_left = 1;
     }
 }
@@ -397,8 +404,9 @@ void worker_offer(struct runtime *rt)
         return;
     atomic_store_explicit(&rt->node.me->wanted, 0, memory_order_relaxed);
     /* A rank that runs nothing keeps one to run: else a single task could be
-     * handed round by ranks that are all without work. */
-    publish(rt, rt->frame ? 0 : 1);
+     * handed round by ranks that are all without work.  So does one in a short
+     * function, which will join it: a chain of tasks must not be torn apart. */
+    publish(rt, rt->frame && !rt->frame->measure->is_short ? 0 : 1);
     call_in(rt);
 }
 
