@@ -174,9 +174,10 @@ check-tsan: ## the unit and API tests under ThreadSanitizer
 check-valgrind: programs ## the unit and API tests under valgrind
 	@$(RUN_TESTS) --under valgrind $(UNIT_TESTS) $(API_TESTS)
 
-check-long: all $(SIM_TESTS) ## trees twenty times and large, simulation by the thousand
-	@UTS_TIMES=20 UTS_LARGE=1 SIM_SEEDS=1000 $(RUN_TESTS) tests/uts.sh \
-	    $(SIM_TESTS)
+check-long: all programs ## trees twenty times and large, huge payloads, many seeds
+	@LONG=1 UTS_TIMES=20 UTS_LARGE=1 SIM_SEEDS=1000 $(RUN_TESTS) \
+	    tests/uts.sh $(SIM_TESTS) \
+	    $(filter %/test_net_large %/api_bytes_huge,$(TESTS))
 
 check-all: ## check, then everything slower
 	$(AGAIN) check
