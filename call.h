@@ -2,7 +2,7 @@
 /* call.h -- the call of a task's function: frame, time, what it left behind
  *
  * Inline, because this is what a future costs when nobody steals it; what
- * rarely happens is in worker.c.  A frame stands on the stack of the task that
+ * rarely happens is in call.c.  A frame stands on the stack of the task that
  * it is for.  Its item number, for an item of a map, is that of the piece:
  * a piece's first item is the one that runs.
  */
@@ -11,13 +11,30 @@
 
 #include "runtime.h"
 
-/* Slow parts, in worker.c. */
+#define SHORT_NS 10000u /* a stretch up to this is short */
+
+/* Slow parts, in call.c. */
 void call_begin_timed(struct runtime *rt, struct frame *frame);
 void call_end_timed(struct runtime *rt, struct frame *frame);
+void call_end_stretch(struct runtime *rt, struct frame *frame);
+void call_begin_stretch(struct runtime *rt);
 void call_resume(struct runtime *rt);
 void call_abandon_children(struct runtime *rt, struct frame *frame);
 int call_settle(struct runtime *rt, struct frame *frame, int code,
                 struct error **error);
+
+/* What the frame runs, in words. */
+const char *call_name(const struct frame *frame);
+/* Tells the helper since when the main thread is in user code, and where;
+ * that it is not. */
+void call_go_away(struct runtime *rt, uint64_t now_ns);
+void call_come_back(struct runtime *rt);
+/* A function that was thought to be short is not; which, is not known. */
+void call_doubt_all(struct runtime *rt);
+/* The error of a task that ended without words of its own; message NULL:
+ * those of the code. */
+struct error *call_error(struct runtime *rt, const struct future *f, int code,
+                         const char *message);
 
 static inline void call_enter(struct runtime *rt, struct frame *frame,
                               struct future *task,

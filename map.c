@@ -30,6 +30,7 @@
 
 #include "call.h"
 #include "clock.h"
+#include "offer.h"
 #include "runtime.h"
 #include "transfer.h"
 #include "worker.h"
@@ -309,7 +310,7 @@ static void split(struct runtime *rt, struct future *f)
         }
         return;
     }
-    worker_offer(rt);
+    offer_tasks(rt);
 }
 
 /* ---- Running a piece -------------------------------------------------- */
@@ -531,7 +532,7 @@ void map_result(struct runtime *rt, struct future *piece, uint64_t first,
     if (status) {
         struct error *error = error_unpack(data, len);
         if (!error)
-            error = worker_error(rt, piece, status, NULL);
+            error = call_error(rt, piece, status, NULL);
         fail_take(rt, job, status, error);
     }
     piece->rec.count -= count;

@@ -12,6 +12,7 @@
 #define RUNTIME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "config.h"
@@ -58,6 +59,12 @@ struct strand {
     const char *waits_what;         /* while parked, for the dump */
     const struct future *waits_for; /* NULL: not for one future */
 };
+
+static inline struct strand *strand_of_timer(struct link *l)
+{
+    return (struct strand *)(void *)((char *)l -
+                                     offsetof(struct strand, timer));
+}
 
 #define WORKER_LOOT 64u        /* tasks taken by one steal, at most */
 #define WORKER_PRIVATE_MAX 64  /* more private tasks are published ... */

@@ -23,6 +23,7 @@
 #include "broker.h"
 #include "call.h"
 #include "clock.h"
+#include "dump.h"
 #include "helper.h"
 #include "map.h"
 #include "runtime.h"
@@ -708,7 +709,7 @@ const struct scoop_task *scoop_task_find(const char *name)
 static void on_dump(struct runtime *rt, struct net_message *m)
 {
     (void)m;
-    worker_dump(rt);
+    dump_state(rt);
 }
 
 typedef void handler(struct runtime *rt, struct net_message *m);

@@ -34,7 +34,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "map.h"
+#include "offer.h"
 #include "runtime.h"
 #include "worker.h"
 
@@ -433,13 +435,13 @@ bool transfer_pass_on(struct node *node, struct net *net, struct net_message *m)
 
 void transfer_on_steal(struct runtime *rt, struct net_message *m)
 {
-    worker_offer(rt);
+    offer_tasks(rt);
     answer_steal(&rt->node, rt->net, m->body);
 }
 
 void transfer_on_hungry(struct runtime *rt, struct net_message *m)
 {
-    worker_offer(rt);
+    offer_tasks(rt);
     note_hungry(&rt->node, rt->net,
                 ((const struct wire_hungry *)m->body)->rank);
 }

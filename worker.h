@@ -28,8 +28,6 @@ int worker_place(struct runtime *rt, struct future *f);
 /* Looks around: messages, those who want work, the time that the running
  * function took.  Called by library calls now and then. */
 void worker_attend(struct runtime *rt);
-/* Lets others have work if they want any. */
-void worker_offer(struct runtime *rt);
 /* Learns from the deque which tasks were taken. */
 void worker_reclaim(struct runtime *rt);
 
@@ -60,11 +58,8 @@ void worker_cancel(struct runtime *rt, struct future *f);
 
 /* No task is queued, parked or running here (the root included). */
 bool worker_is_idle(const struct runtime *rt);
-/* What each strand waits for, to the log. */
-void worker_dump(struct runtime *rt);
-
-/* The error of a task's future that ended without words of its own. */
-struct error *worker_error(struct runtime *rt, const struct future *f, int code,
-                           const char *message);
+/* Messages, timers, the deque's news; whether there is something to run.
+ * is_keen: this rank has nothing better to do than to look. */
+bool worker_look_around(struct runtime *rt, bool is_keen);
 
 #endif

@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "dump.h"
 #include "runtime.h"
 #include "worker.h"
 
@@ -120,7 +121,7 @@ static void dump(const struct sim_rank *rank)
     if (!rt->worker.strands.next)
         return;
     sim_world->skew_ns = rank->skew_ns;
-    worker_dump(rt);
+    dump_state(rt);
     for (struct link *l = rt->guests.guests.next; l != &rt->guests.guests;
          l = l->next) {
         const struct future *f = future_of_link(l);

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* idle.c -- what a rank does that has nothing to run
+ *
+ * It takes the steps that steal.c decides on, between looks at its mail, until
+ * there is something to run; in the end it sleeps.  A rank counts as searching
+ * while it is awake here, and as a sleeper while it rests: what those counts
+ * are for stands in offer.c.
+ *
+ * Every sleep here ends by one of these: mail (whoever sends it wakes the
+ * rank), a task made public on this node or a lifeline's push, the next timer
+ * of a parked task, a signal, the watchdog; and by a short alarm where none of
+ * these would come: a thief of this rank's own deque has won but not signed,
+ * or there are no lifelines that could bring work.
+ */
+#include "idle.h"
+
+#include "broker.h"
+#include "call.h"
+#include "clock.h"
+#include "dump.h"
+#include "helper.h"
+#include "offer.h"
+#include "signals.h"
+#include "transfer.h"
+#include "worker.h"
+
+#define ASK_AGAIN_NS 10000000u /* a rank whom nobody would wake */
+#define STUCK_NS 200000u       /* a thief that was stopped in the middle */
+
+void idle_relax(void)
+{
+#if defined __x86_64__
+    __builtin_ia32_pause();
+#endif
+}
+
+static bool rob_mates(struct runtime *rt, int from)
+{
+    const struct node *n = &rt->node;
+
+    for (int i = 0; i < n->locals; i++) {
+        int local = (from + i) % n->locals;
+        if (local == n->local ||
+            !deque_public_count(&node_block(n, local)->deque))
+            continue;
+        if (transfer_rob(rt, local)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Asks the mates for what they keep private. */
+static void want(struct runtime *rt)
+{
+    const struct node *n = &rt->node;
+
+    for (int i = 0; i < n->locals; i++) {
+        struct node_block *b = node_block(n, i);
+        if (i != n->local &&
+            !atomic_load_explicit(&b->wanted, memory_order_relaxed) &&
+            !atomic_load_explicit(&b->asleep, memory_order_relaxed))
+            atomic_store_explicit(&b->wanted, 1, memory_order_relaxed);
+    }
+}
+
+/* The next moment at which this rank has to be awake of its own accord. */
+static uint64_t alarm_ns(struct runtime *rt)
+{
+    uint64_t until_ns = CLOCK_NEVER, soon_ns = 0, position;
+
+    if (!link_is_empty(&rt->worker.timers))
+        until_ns = strand_of_timer(rt->worker.timers.next)->deadline_ns;
+    if (deque_is_stuck(&rt->deque, &position))
+        soon_ns = STUCK_NS; /* its thief will sign, but tells nobody */
+    else if (!rt->config.lifelines && rt->node.nodes > 1)
+        soon_ns = ASK_AGAIN_NS; /* nobody will wake this rank */
+    if (soon_ns) {
+        soon_ns = clock_after(clock_now_ns(), soon_ns);
+        until_ns = soon_ns < until_ns ? soon_ns : until_ns;
+    }
+    if (rt->config.watchdog_ns) {
+        uint64_t dog_ns = clock_after(rt->progress_ns, rt->config.watchdog_ns);
+        until_ns = dog_ns < until_ns ? dog_ns : until_ns;
+    }
+    return until_ns;
+}
+
+static void watch(struct runtime *rt)
+{
+    uint64_t now_ns = clock_now_ns();
+
+    if (!rt->config.watchdog_ns ||
+        now_ns - rt->progress_ns < rt->config.watchdog_ns)
+        return;
+    rt->progress_ns = now_ns;
+    dump_state(rt);
+}
+
+/* Whether a mate has something to rob. */
+static bool has_loot(const struct runtime *rt)
+{
+    const struct node *n = &rt->node;
+
+    for (int i = 0; i < n->locals; i++)
+        if (i != n->local && deque_public_count(&node_block(n, i)->deque))
+            return true;
+    return false;
+}
+
+/* What a rank that is about to sleep must not miss. */
+static bool is_called(struct runtime *rt)
+{
+
+    if (net_has_mail(rt->net) || helper_has_mail(rt->helper) ||
+        signals_asked(SIGNALS_PEEK))
+        return true;
+    return !rt->is_draining && rt->config.steal_local && has_loot(rt);
+}
+
+/* Sleeps until a message, a wake-up or the next alarm.  All that could be
+ * missed is looked at between node_doze() and the sleep: see node.h. */
+static void rest(struct runtime *rt)
+{
+    struct node *n = &rt->node;
+    uint64_t until_ns = alarm_ns(rt);
+    bool has_happened = false;
+
+    if (!rt->config.sleep) {
+        idle_relax();
+        return;
+    }
+    atomic_fetch_sub(&n->head->searching, 1);
+    while (!has_happened) {
+        node_doze(n);
+        has_happened = is_called(rt) || net_wait(rt->net, until_ns);
+        node_rise(n);
+        offer_take_call(n); /* also if it goes on sleeping: else it is called
+                             * for nothing, and nobody else would be */
+        if (until_ns != CLOCK_NEVER && clock_is_past(until_ns))
+            break;
+    }
+    atomic_fetch_add(&n->head->searching, 1);
+    watch(rt);
+}
+
+static bool try_step(struct runtime *rt)
+{
+    struct steal_step step = steal_next(&rt->steal, clock_now_ns());
+    struct wire_steal ask = {rt->rank, WORKER_LOOT};
+    struct wire_hungry hungry = {rt->rank, 0};
+
+    switch (step.what) {
+    case STEAL_MATES:
+        if (rob_mates(rt, step.whom))
+            return true;
+        want(rt);
+        break;
+    case STEAL_ASK:
+        rt->stats.steals_tried++;
+        if (net_send(rt->net, step.whom, WIRE_STEAL, &ask, NULL, 0, NET_COPY))
+            steal_answered(&rt->steal, false);
+        break;
+    case STEAL_REGISTER:
+        net_send(rt->net, step.whom, WIRE_HUNGRY, &hungry, NULL, 0, NET_COPY);
+        break;
+    case STEAL_WAIT:
+        idle_relax();
+        break;
+    case STEAL_REST:
+        rest(rt);
+        steal_woken(&rt->steal, clock_now_ns());
+        break;
+    }
+    return false;
+}
+
+/* Until there is something to run. */
+void idle_search(struct runtime *rt)
+{
+    uint64_t since_ns = clock_now_ns();
+
+    atomic_fetch_add(&rt->node.head->searching, 1);
+    call_come_back(rt);
+    if (atomic_exchange(&rt->was_passed_by, false))
+        steal_fed(&rt->steal); /* its place on a list is used up */
+    steal_begin(&rt->steal, since_ns);
+    while (!worker_look_around(rt, true)) {
+        worker_reclaim(rt); /* a guest that was robbed still counts as here */
+        broker_idle(rt);
+        if (rt->is_draining) {
+            if (!rt->is_stopping)
+                rest(rt);
+        } else if (try_step(rt)) {
+            break;
+        }
+    }
+    /* Whoever published while this rank searched counted on it, and it may
+     * have found something else to do. */
+    if (atomic_fetch_sub(&rt->node.head->searching, 1) == 1 &&
+        atomic_load(&rt->node.head->sleepers) && has_loot(rt))
+        offer_call_one(&rt->node);
+    rt->progress_ns = rt->attended_ns = clock_now_ns();
+    rt->idle_ns += rt->progress_ns - since_ns;
+    helper_rouse(rt->helper);
+}
