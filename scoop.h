@@ -209,8 +209,8 @@ SCOOP_API void scoop_add_section(struct scoop_section *section);
 SCOOP_API const struct scoop_task *scoop_task_find(const char *name);
 
 /* A bytes task writes its result with these, in any mixture; they return 0
- * (the pointer) or SCOOP_ENOMEM (NULL).  What is never written is a result of
- * 0 bytes.
+ * (the pointer), or SCOOP_ENOMEM (NULL); SCOOP_EINVAL for NULL arguments.  What
+ * is never written is a result of 0 bytes.
  *  - scoop_out_write() appends a copy.
  *  - scoop_out_extend() appends len bytes for the task to fill; the pointer
  *    is valid until the next call with the same `out`.
@@ -270,7 +270,9 @@ SCOOP_API int scoop_stats(struct scoop_stats *stats);
  * to copy and store, never a pointer.  It belongs to the task that submitted
  * it, on that rank; only that task may wait for it.  When that task returns
  * its futures are released; those still unfinished are cancelled, with one
- * warning.  A future that has been released is recognised (SCOOP_ESTALE).
+ * warning.  A future that has been released is recognised (SCOOP_ESTALE), as
+ * is one of another task (SCOOP_EOWNER, or SCOOP_ESTALE if that task's rank is
+ * another).
  * A future of {0, ...} is none: a submit that failed returns one that carries
  * its error, which every call on it returns. */
 typedef struct scoop_future {
@@ -395,11 +397,12 @@ struct scoop_map_options {
 /* int err = scoop_map(task, in, out, n, .option = ...);
  *
  * out[i] = task(in[i]) for 0 <= i < n, in parallel; blocks until all have
- * ended; this rank helps.  in is not copied: it must stay as it is until the
- * call returns.  in (out) may be NULL for a task without input (output).  If
- * an item fails, those that have not started are dropped, out is unspecified,
- * and the call returns SCOOP_EFAILED; scoop_last_error() names the item, the
- * first by index of those that failed.  Otherwise returns as scoop_join(). */
+ * ended; this rank helps.  in is not copied (but with .timeout it
+ * is): it must stay as it is until the call returns.  in (out) may be NULL for
+ * a task without input (output).  If an item fails, those that have not started
+ * are dropped, out is unspecified, and the call returns SCOOP_EFAILED;
+ * scoop_last_error() names the item, the first by index of those that failed.
+ * Otherwise returns as scoop_join(). */
 #ifndef __cplusplus
 #define scoop_map(task, in_array, out_array, ...)                              \
     scoop_map_##task((struct scoop_map_##task){.in = (in_array),               \
