@@ -175,9 +175,11 @@ check-valgrind: programs ## the unit and API tests under valgrind
 	@$(RUN_TESTS) --under valgrind $(UNIT_TESTS) $(API_TESTS)
 
 check-long: all programs ## trees twenty times and large, huge payloads, many seeds
-	@LONG=1 UTS_TIMES=20 UTS_LARGE=1 SIM_SEEDS=1000 $(RUN_TESTS) \
-	    tests/uts.sh $(SIM_TESTS) \
+	@LONG=1 UTS_TIMES=20 UTS_LARGE=1 SIM_SEEDS=$(SEEDS) $(RUN_TESTS) \
+	    tests/uts.sh $(filter %/sim_mix,$(SIM_TESTS)) \
 	    $(filter %/test_net_large %/api_bytes_huge,$(TESTS))
+
+SEEDS = 1000
 
 check-all: ## check, then everything slower
 	$(AGAIN) check
