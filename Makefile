@@ -165,8 +165,8 @@ RUN_TESTS = CC='$(CC)' OUT='$(OUT)' ARCHIVE='$(ARCHIVE)' SHARED='$(SHARED)' \
 test: programs ## the tests without the checks
 	@$(RUN_TESTS) --under $(BUILD) $(TESTS) $(SCRIPT_TESTS)
 
-check-asan: ## the tests under AddressSanitizer and UBSan
-	$(AGAIN) BUILD=asan test
+check-asan: ## the test programs under AddressSanitizer and UBSan
+	$(AGAIN) BUILD=asan SCRIPT_TESTS= test
 
 check-tsan: ## the unit and API tests under ThreadSanitizer
 	$(AGAIN) BUILD=tsan SIM_TESTS= SCRIPT_TESTS= test
