@@ -183,7 +183,7 @@ says "three of one, one of another" 1 '^scoop .*error'
 
 # One that never joins.
 run "a rank that sleeps instead" bad env SCOOP_START_TIMEOUT=1s \
-    mpirun -np 1 "$dir/good" : -np 1 sleep 20
+    mpirun -np 1 "$dir/good" : -np 1 sleep 4
 run "a rank that ends at once" bad mpirun -np 1 "$dir/good" : -np 1 false
 
 # ---- What scoop_main returns ----

@@ -25,7 +25,7 @@ static int root(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    return scoop_join(scoop_submit(doze, &(int){5},
+    return scoop_join(scoop_submit(doze, &(int){3},
                                    .place = scoop_on_rank(1)),
                       NULL);
 }
@@ -51,7 +51,7 @@ expect() {
 
 for memory in 1 0; do
     SCOOP_NODE_MEMORY=$memory mpirun -np 3 "$work/slow" >"$work/log" 2>&1 &
-    sleep 2
+    sleep 1.5
     kill -USR2 $! # mpirun forwards it to the ranks
     wait $!
     expect "0@.* state: the root waits for the result of doze 0.*held by rank 1" \
