@@ -31,6 +31,7 @@
 #include "call.h"
 #include "clock.h"
 #include "offer.h"
+#include "public.h"
 #include "runtime.h"
 #include "transfer.h"
 #include "worker.h"
@@ -581,8 +582,8 @@ static void leave(struct runtime *rt, struct map_job *job)
     }
 }
 
-int map_run(struct runtime *rt, const struct scoop_task *task, const void *in,
-            void *out, size_t n, uint64_t deadline_ns)
+static int map_run(struct runtime *rt, const struct scoop_task *task,
+                   const void *in, void *out, size_t n, uint64_t deadline_ns)
 {
     struct map_job *job;
     struct future *whole;
@@ -634,4 +635,36 @@ int map_run(struct runtime *rt, const struct scoop_task *task, const void *in,
     job->owner = NULL;
     let_go(job);
     return status;
+}
+
+int scoop_map_task(const struct scoop_task *task, const void *in, void *out,
+                   size_t n, const struct scoop_map_options *options)
+{
+    struct scoop_wait_options wait = {options ? options->timeout : 0};
+    struct runtime *rt = runtime_current;
+
+    if (!rt)
+        return public_outside();
+    if (!task)
+        return runtime_fail(rt, SCOOP_EINVAL, "the task is NULL");
+    int err = public_check_task(rt, task, "", task->in_size);
+    if (err)
+        return err;
+    if (task->kind != SCOOP_TYPED)
+        return runtime_fail(rt, SCOOP_EINVAL,
+                            "%s is a bytes task: it has no arrays to map over",
+                            task->name);
+    if (n && ((task->in_size && !in) || (task->out_size && !out)))
+        return runtime_fail(rt, SCOOP_EINVAL,
+                            "an array of a map of %s is "
+                            "NULL",
+                            task->name);
+    size_t widest =
+        task->in_size > task->out_size ? task->in_size : task->out_size;
+    if (widest && n > SIZE_MAX / 2 / widest)
+        return runtime_fail(rt, SCOOP_EINVAL, "a map of %zu items cannot be",
+                            n);
+    if (--rt->calls_left == 0)
+        worker_attend(rt);
+    return map_run(rt, task, in, out, n, public_deadline(&wait));
 }

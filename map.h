@@ -17,10 +17,6 @@ struct scoop_task;
 
 struct slice; /* the part of the input that a guest has */
 
-/* scoop_map_task() without its checks. */
-int map_run(struct runtime *rt, const struct scoop_task *task, const void *in,
-            void *out, size_t n, uint64_t deadline_ns);
-
 /* Runs a piece on the running stack, home or guest; it is gone afterwards. */
 void map_run_piece(struct runtime *rt, struct future *piece);
 /* A guest piece is given up before it ran (cancelled, no memory). */

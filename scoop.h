@@ -101,15 +101,24 @@ SCOOP_API int scoop_version(void);
     X(SCOOP_ENOTASK, -12, "the task is not registered")                        \
     X(SCOOP_EMISMATCH, -13, "the ranks do not run the same program")           \
     X(SCOOP_EMPI, -14, "an MPI call failed")                                   \
-    X(SCOOP_ESYSTEM, -15, "a call to the operating system failed")
+    X(SCOOP_ESYSTEM, -15, "a call to the operating system failed")             \
+    X(SCOOP_EEXPIRED, -16, "the task's own time has passed")                   \
+    X(SCOOP_EEXISTS, -17, "the name is taken")                                 \
+    X(SCOOP_ENOCONST, -18, "there is no such constant and there will be none") \
+    X(SCOOP_EJSON, -19, "not valid JSON, or beyond its limits")                \
+    X(SCOOP_ESHUTDOWN, -20, "the farm accepts no more tasks")                  \
+    X(SCOOP_EEMPTY, -21, "no items, and no neutral value")
 
 enum scoop_error_code {
     SCOOP_OK = 0,
 #define SCOOP_ERROR_ENUM(name, number, words) name = (number),
     SCOOP_ERRORS(SCOOP_ERROR_ENUM)
 #undef SCOOP_ERROR_ENUM
-        SCOOP_ERROR_LAST = -15
+        SCOOP_ERROR_LAST = -21
 };
+
+/* What ends an iteration: not an error. */
+enum { SCOOP_END = 1 };
 
 /* The words of the table for a SCOOP_E... code ("success" for 0, "unknown
  * error" for what is not in the table).  A constant string.  From anywhere. */
