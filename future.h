@@ -32,12 +32,15 @@ enum future_state {
 };
 
 enum future_flags {
-    FUTURE_GUEST = 1 << 0,      /* its home is elsewhere, or it came back */
-    FUTURE_ORPHAN = 1 << 1,     /* released: free it once it has ended */
-    FUTURE_CANCELLED = 1 << 2,  /* its result is not wanted any more */
-    FUTURE_PIECE = 1 << 3,      /* a range: `job` (home) or `slice` (guest) */
-    FUTURE_OWNS_ARG = 1 << 4,   /* arg came from malloc */
-    FUTURE_OWNS_RESULT = 1 << 5 /* result came from malloc */
+    FUTURE_GUEST = 1 << 0,       /* its home is elsewhere, or it came back */
+    FUTURE_ORPHAN = 1 << 1,      /* released: free it once it has ended */
+    FUTURE_CANCELLED = 1 << 2,   /* its result is not wanted any more */
+    FUTURE_PIECE = 1 << 3,       /* a range: `job` (home) or `slice` (guest) */
+    FUTURE_OWNS_ARG = 1 << 4,    /* arg came from malloc */
+    FUTURE_OWNS_RESULT = 1 << 5, /* result came from malloc */
+    FUTURE_BORROWS = 1 << 6,     /* arg is the submitter's own memory */
+    FUTURE_HAS_TERMS = 1 << 7,   /* home: see terms.h */
+    FUTURE_WATCHED = 1 << 8      /* somebody is to be told when it ends */
 };
 
 /* Lists through members: circular, with a head. */
@@ -74,10 +77,11 @@ static inline void link_remove(struct link *l)
 struct future {
     struct deque_item item;
     uint8_t state; /* enum future_state */
-    uint8_t flags; /* enum future_flags */
     uint8_t size_class;
-    int8_t status; /* once done: 0 or SCOOP_E... */
-    uint32_t unused;
+    uint16_t flags; /* enum future_flags */
+    int8_t status;  /* once done: 0 or SCOOP_E... */
+    uint8_t debts;  /* see terms.h */
+    uint16_t unused;
     struct link link;    /* home: siblings; guest: the rank's guests */
     struct frame *owner; /* home: who submitted it; NULL: detached */
     union {

@@ -223,7 +223,8 @@ static struct future *new_guest_piece(struct runtime *rt,
 
     if (!f)
         return NULL;
-    f->flags = FUTURE_PIECE | FUTURE_GUEST | (of->flags & FUTURE_CANCELLED);
+    f->flags = (uint16_t)(FUTURE_PIECE | FUTURE_GUEST |
+                          (of->flags & FUTURE_CANCELLED));
     f->slice = of->slice;
     f->rec = of->rec;
     f->rec.first = first;

@@ -195,7 +195,7 @@ int scoop_join_bytes(scoop_future future, void **data, size_t *len,
     if (!err && data && f->result_len) {
         if (f->flags & FUTURE_OWNS_RESULT) {
             *data = f->result;
-            f->flags &= (uint8_t)~FUTURE_OWNS_RESULT;
+            f->flags &= (uint16_t)~FUTURE_OWNS_RESULT;
         } else {
             *data = malloc(f->result_len);
             if (*data)

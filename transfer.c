@@ -512,7 +512,7 @@ void transfer_return(struct runtime *rt, struct future *g, int status,
         enum net_own own = NET_COPY;
         if (g->flags & FUTURE_OWNS_RESULT) {
             own = NET_TAKE;
-            g->flags &= (uint8_t)~FUTURE_OWNS_RESULT;
+            g->flags &= (uint16_t)~FUTURE_OWNS_RESULT;
         }
         err = net_send(rt->net, home, WIRE_RESULT, &body, g->result,
                        g->result_len, own);
