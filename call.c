@@ -136,6 +136,11 @@ void call_abandon_children(struct runtime *rt, struct frame *frame)
     while (!link_is_empty(&frame->children)) {
         struct future *f = future_of_link(frame->children.next);
         bool was_cancelled = f->flags & FUTURE_CANCELLED;
+        if ((f->flags & FUTURE_BORROWS) && f->state != FUTURE_DONE) {
+            unfinished += !was_cancelled;
+            worker_cancel(rt, f);
+            worker_wait(rt, f, CLOCK_NEVER); /* it reads this task's memory */
+        }
         link_remove(&f->link);
         if (worker_release(rt, f) && !was_cancelled)
             unfinished++;

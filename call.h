@@ -50,6 +50,10 @@ static inline void call_enter(struct runtime *rt, struct frame *frame,
     frame->last = NULL;
     frame->told = NULL;
     frame->is_timed = false;
+    frame->is_asked = false;
+    frame->attempt = 1;
+    if (task)
+        task->frame = frame;
     rt->frame = frame;
 }
 

@@ -156,6 +156,8 @@ static void serve(void *ctx, struct net_message *m)
         return;
     if (m->type == WIRE_TASKS && is_away(h) && pass_on(h, m))
         return;
+    if (m->type == WIRE_CANCEL && is_away(h))
+        transfer_answer_cancel(h->rt->net, m->src, m->body, false);
     put_aside(h, m);
 }
 

@@ -69,8 +69,8 @@ static uint64_t alarm_ns(struct runtime *rt)
 {
     uint64_t until_ns = CLOCK_NEVER, soon_ns = 0, position;
 
-    if (!link_is_empty(&rt->worker.timers))
-        until_ns = strand_of_timer(rt->worker.timers.next)->deadline_ns;
+    if (rt->worker.timers.first)
+        until_ns = rt->worker.timers.first->at_ns;
     if (deque_is_stuck(&rt->deque, &position))
         soon_ns = STUCK_NS; /* its thief will sign, but tells nobody */
     else if (!rt->config.lifelines && rt->node.nodes > 1)

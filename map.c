@@ -123,6 +123,8 @@ static void stop_others(struct runtime *rt, struct map_job *job)
             continue;
         f->flags |= FUTURE_CANCELLED;
         map_cancel_piece(rt, f);
+        if (f->state == FUTURE_RUNNING && f->frame != rt->frame)
+            worker_ask(rt, f->frame);
     }
 }
 
@@ -200,7 +202,6 @@ static struct future *new_piece(struct runtime *rt, struct map_job *job,
     f->rec.path = job->owner->path;
     f->rec.first = first;
     f->rec.count = count;
-    f->rec.step = 1;
     f->arg = type->in_size
                  ? (char *)(uintptr_t)(job->in + first * type->in_size)
                  : NULL;
@@ -335,8 +336,14 @@ static void call_item(struct runtime *rt, struct run *run,
     run->frame.path = (run->path ^ (f->rec.first + 1)) * 0x9e3779b97f4a7c15u;
     run->frame.made = 0;
     int code = call_function(rt, &run->frame, in, out, &run->error);
-    if (code)
-        run->status = run->error ? run->error->said.code : SCOOP_EFAILED;
+    if (!code)
+        return;
+    run->status = run->error ? run->error->said.code : SCOOP_EFAILED;
+    if (f->flags & FUTURE_CANCELLED) { /* no wonder: its children were, too */
+        error_free(run->error);
+        run->error = NULL;
+        run->status = SCOOP_ECANCELLED;
+    }
 }
 
 /* One item of a map that the caller may leave meanwhile. */

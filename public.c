@@ -86,6 +86,10 @@ uint64_t public_deadline(const struct scoop_wait_options *options)
 
 void public_release(struct runtime *rt, struct future *f)
 {
+    if ((f->flags & FUTURE_BORROWS) && f->state != FUTURE_DONE) {
+        worker_cancel(rt, f); /* the function may read its argument */
+        worker_wait(rt, f, CLOCK_NEVER);
+    }
     link_remove(&f->link);
     worker_release(rt, f);
 }

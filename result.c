@@ -12,6 +12,7 @@
 #include "call.h"
 #include "clock.h"
 #include "public.h"
+#include "transfer.h"
 #include "worker.h"
 
 static struct error *copy_error(const struct error *e)
@@ -226,6 +227,31 @@ int scoop_done(scoop_future future)
     return f ? f->state == FUTURE_DONE : why;
 }
 
+/* What has become of a future that was just cancelled. */
+static int what_happened(const struct future *f)
+{
+    bool has_run = f->rec.count > 0 && !(f->flags & FUTURE_PIECE);
+
+    if (f->state == FUTURE_PLACED || (f->rec.flags & TASK_DROPPED))
+        return SCOOP_CANCELLED;
+    if (f->state != FUTURE_DONE)
+        return SCOOP_ASKED;
+    if (f->status == SCOOP_ECANCELLED)
+        return has_run ? SCOOP_ASKED : SCOOP_CANCELLED;
+    return SCOOP_TOO_LATE;
+}
+
+/* Ends by RESULT, or by ASKED: the holder answers, or its helper. */
+static void ask_holder(struct runtime *rt, struct future *f)
+{
+    transfer_cancel_and_tell(rt, f);
+    while (f->state != FUTURE_DONE && !(f->rec.flags & TASK_CANCEL)) {
+        f->waiter = rt->strand;
+        worker_park(rt, CLOCK_NEVER, "what has come of the cancel of", f);
+        f->waiter = NULL;
+    }
+}
+
 int scoop_cancel(scoop_future future)
 {
     struct runtime *rt = runtime_current;
@@ -236,8 +262,94 @@ int scoop_cancel(scoop_future future)
     struct future *f = public_own(rt, future, &why);
     if (!f)
         return why;
+    if (f->state == FUTURE_QUEUED && worker_withdraw(rt, f)) {
+        f->flags |= FUTURE_CANCELLED;
+        worker_finish_take(rt, f, SCOOP_ECANCELLED, NULL);
+        return SCOOP_CANCELLED;
+    }
+    bool was_running = f->state == FUTURE_RUNNING;
     worker_cancel(rt, f);
+    if (was_running)
+        return SCOOP_ASKED;
+    if (f->state == FUTURE_HELD)
+        ask_holder(rt, f);
+    return what_happened(f);
+}
+
+bool scoop_cancel_requested(void)
+{
+    struct runtime *rt = runtime_current;
+
+    if (!rt || !rt->frame)
+        return false;
+    if (--rt->calls_left == 0)
+        worker_attend(rt);
+    struct frame *frame = rt->frame;
+    return frame->is_asked ||
+           (frame->task && (frame->task->flags & FUTURE_CANCELLED));
+}
+
+int scoop_running(scoop_future future)
+{
+    struct runtime *rt = runtime_current;
+    int why;
+
+    if (!rt)
+        return public_outside();
+    worker_attend(rt);
+    struct future *f = public_own(rt, future, &why);
+    return f ? f->state == FUTURE_RUNNING || f->state == FUTURE_HELD : why;
+}
+
+int scoop_cancelled(scoop_future future)
+{
+    struct runtime *rt = runtime_current;
+    int why;
+
+    if (!rt)
+        return public_outside();
+    worker_attend(rt);
+    struct future *f = public_own(rt, future, &why);
+    if (!f)
+        return why;
+    return f->state == FUTURE_DONE && f->status == SCOOP_ECANCELLED;
+}
+
+int scoop_future_info(scoop_future future, struct scoop_info *info)
+{
+    struct runtime *rt = runtime_current;
+    int why;
+
+    if (!rt)
+        return public_outside();
+    if (!info)
+        return runtime_fail(rt, SCOOP_EINVAL, "info is NULL");
+    struct future *f = public_own(rt, future, &why);
+    if (!f)
+        return why;
+    memset(info, 0, sizeof *info);
+    info->state = SCOOP_PENDING;
+    if (f->state == FUTURE_DONE)
+        info->state = SCOOP_FINISHED;
+    else if (f->state == FUTURE_RUNNING || f->state == FUTURE_HELD)
+        info->state = SCOOP_RUNNING;
+    info->task = registry_task(&rt->registry, f->rec.number)->name;
+    info->rank = info->state == SCOOP_PENDING ? -1 : f->rec.holder;
+    info->attempt = f->rec.attempt;
+    info->created = clock_seconds_of(f->rec.created_ns - rt->started_ns);
+    if (f->state == FUTURE_DONE) {
+        info->status = f->status;
+        info->waited = clock_seconds_of(f->rec.first);
+        info->run = clock_seconds_of(f->rec.count);
+    }
     return 0;
+}
+
+int scoop_attempt(void)
+{
+    struct runtime *rt = runtime_current;
+
+    return rt && rt->frame ? rt->frame->attempt : 1;
 }
 
 int scoop_release(scoop_future future)

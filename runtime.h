@@ -27,6 +27,7 @@
 #include "scoop.h"
 #include "steal.h"
 #include "term.h"
+#include "timer.h"
 #include "value.h"
 
 struct helper;
@@ -45,24 +46,25 @@ struct frame {
     struct error *told; /* by scoop_fail() */
     bool is_timed;      /* each of its stretches is measured */
     bool was_long;      /* one of them was */
+    bool is_asked;      /* to end soon: nobody wants its result */
+    uint8_t attempt;
 };
 
 /* A stack and what stands on it; lives beside the fiber. */
 struct strand {
     struct fiber *fiber;
-    struct frame *frame; /* the topmost, while it is parked */
-    struct future *task; /* to start with; NULL: the root */
-    struct link all;     /* every strand of this rank */
-    struct link ready;   /* the ready list, or alone */
-    struct link timer;   /* the timer list, or alone */
-    uint64_t deadline_ns;
+    struct frame *frame;            /* the topmost, while it is parked */
+    struct future *task;            /* to start with; NULL: the root */
+    struct link all;                /* every strand of this rank */
+    struct link ready;              /* the ready list, or alone */
+    struct timer timer;             /* set while it waits with a time-out */
     const char *waits_what;         /* while parked, for the dump */
     const struct future *waits_for; /* NULL: not for one future */
 };
 
-static inline struct strand *strand_of_timer(struct link *l)
+static inline struct strand *strand_of_timer(struct timer *t)
 {
-    return (struct strand *)(void *)((char *)l -
+    return (struct strand *)(void *)((char *)t -
                                      offsetof(struct strand, timer));
 }
 
@@ -76,8 +78,10 @@ struct worker {
     struct fiber thread; /* the scheduler: the thread's own stack */
     struct strand scheduler;
     struct link strands;
-    struct link ready;      /* strands to resume, in order */
-    struct link timers;     /* by deadline */
+    struct link ready; /* strands to resume, in order */
+    struct timers timers;
+    struct frame **asked; /* frames whose children are to be cancelled */
+    size_t asked_count, asked_room;
     struct strand *ended;   /* its stack is to be given back */
     uint64_t live;          /* strands in use */
     bool is_polled;         /* a task goes before what is ready */

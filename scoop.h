@@ -300,13 +300,45 @@ static inline scoop_place scoop_on_rank(int rank)
     return place;
 }
 
-/* .place     where to run (default: wherever a rank is free)
- * .detached  non-zero: give the task to the farm.  There is no handle (the
- *            future returned is none, of error 0), the result is dropped, a
- *            failure is logged, and the farm does not end before it has. */
+#define SCOOP_NEVER (-1) /* as .retries: none */
+
+/* .place       where to run (default: wherever a rank is free)
+ * .detached    non-zero: give the task to the farm.  There is no handle (the
+ *              future returned is none, of error 0), the result is dropped, a
+ *              failure is logged, and the farm does not end before it has.
+ * .timeout     seconds that each attempt may take, from its start
+ * .deadline    seconds that all attempts may take, from this call.  A function
+ *              cannot be stopped: when its time has passed the future ends
+ *              with SCOOP_EEXPIRED, or the next attempt is queued;
+ *              scoop_cancel_requested() is true in the old one, which keeps
+ *              its rank busy until it returns, and its result is dropped.
+ * .retries     so many further attempts (to 250) after one that failed or
+ *              whose time-out has passed; the function can ask for
+ *              scoop_attempt().  Without it a task runs once.
+ * .priority    -4 to 4, 0 if not given: of the tasks that wait on a rank those
+ *              of higher priority run, and are stolen, first.  No order
+ *              between ranks, and no running task is interrupted.
+ * .borrow      non-zero: the argument is not copied but stays where it is; it
+ *              must not change or go before the future is released.  Releasing
+ *              it waits for a task that still runs.  Not with .timeout,
+ *              .deadline or .detached.
+ * .take        non-zero: the argument came from malloc and is the library's
+ *              from now on, also if this call fails
+ * .done_there  a task that is called with the result as its input, on the rank
+ *              where it was made, when the function has returned 0 and before
+ *              its future ends: &scoop_task_NAME.  Its input must be of the
+ *              type of the result, its own output is dropped, its failure is
+ *              logged. */
 #define SCOOP_SUBMIT_OPTIONS                                                   \
     scoop_place place;                                                         \
-    int detached;
+    int detached;                                                              \
+    double timeout;                                                            \
+    double deadline;                                                           \
+    int retries;                                                               \
+    int priority;                                                              \
+    int borrow;                                                                \
+    int take;                                                                  \
+    const struct scoop_task *done_there;
 
 struct scoop_submit_options {
     SCOOP_SUBMIT_OPTIONS
@@ -382,14 +414,65 @@ SCOOP_API int scoop_join_bytes(scoop_future future, void **data, size_t *len,
  * Does not wait for it, but lets messages in and one queued task run. */
 SCOOP_API int scoop_done(scoop_future future);
 
+/* Whether the task runs, or is in the hands of another rank, which may have
+ * begun it: 1 or 0, or a negative code. */
+SCOOP_API int scoop_running(scoop_future future);
+
+/* Whether the task has ended with SCOOP_ECANCELLED: 1 or 0, or a negative
+ * code. */
+SCOOP_API int scoop_cancelled(scoop_future future);
+
+/* What scoop_cancel() returns beside negative codes. */
+enum scoop_cancel_answer {
+    SCOOP_CANCELLED = 0, /* it had not started, and never will */
+    SCOOP_ASKED = 1,     /* it runs, or may: it was asked to stop */
+    SCOOP_TOO_LATE = 2   /* it had ended */
+};
+
 /* Ends a task that has not started, and its future with SCOOP_ECANCELLED.  A
- * task that runs already, here or elsewhere, runs on to its end, but its
- * future ends with SCOOP_ECANCELLED unless the result came first.  Does not
- * wait.  Returns 0, or SCOOP_ESTALE, SCOOP_EOWNER. */
+ * task that runs already, here or elsewhere, is asked to stop: its function
+ * sees that by scoop_cancel_requested(), its unfinished children are cancelled
+ * with it, and its future ends with SCOOP_ECANCELLED when it returns, unless
+ * the result came first; until then it keeps its rank busy.  Returns what
+ * truly happened: for a task in the hands of another rank it waits for that
+ * rank's word, which does not wait for a running function [helper].  Also
+ * SCOOP_ESTALE, SCOOP_EOWNER. */
 SCOOP_API int scoop_cancel(scoop_future future);
 
+/* In a task: whether nobody wants its result any more, since it, or a task
+ * that it descends from, was cancelled or released, or its time has passed.
+ * A long function asks now and then and returns early.  Does not block; false
+ * outside of a task. */
+SCOOP_API bool scoop_cancel_requested(void);
+
+/* In a task: which attempt this is, from 1. */
+SCOOP_API int scoop_attempt(void);
+
+enum scoop_future_state {
+    SCOOP_PENDING, /* waits to run */
+    SCOOP_RUNNING, /* runs, or is in the hands of another rank */
+    SCOOP_FINISHED /* has ended, in whatever way */
+};
+
+struct scoop_info {
+    int state;        /* enum scoop_future_state */
+    int status;       /* once finished: 0 or SCOOP_E... */
+    int rank;         /* that has it, or ran it; -1: none yet */
+    int attempt;      /* from 1 */
+    double created;   /* when it was submitted: seconds since the farm began,
+                       * to a millisecond or so */
+    double waited;    /* once finished: from then to its start, */
+    double run;       /* and what its function took, in seconds */
+    const char *task; /* its name */
+};
+
+/* What is known of a future.  Does not wait.  Returns 0, or SCOOP_ESTALE,
+ * SCOOP_EOWNER, SCOOP_EINVAL (NULL). */
+SCOOP_API int scoop_future_info(scoop_future future, struct scoop_info *info);
+
 /* Gives the future back with its result and error; cancels the task if it is
- * unfinished.  Does not wait.  Returns 0, or SCOOP_ESTALE, SCOOP_EOWNER. */
+ * unfinished.  Does not wait, unless the task runs and its argument was
+ * borrowed.  Returns 0, or SCOOP_ESTALE, SCOOP_EOWNER. */
 SCOOP_API int scoop_release(scoop_future future);
 
 /* ---- Map -------------------------------------------------------------- */
@@ -438,7 +521,7 @@ struct scoop_error {
     const char *message; /* its own words, or those of the code */
     const char *host;    /* where it ran */
     int rank;
-    int attempt, attempts; /* 1 of 1 until there are retries */
+    int attempt, attempts; /* the one that failed, of how many at most */
     bool has_item;         /* it was an item of a map: */
     uint64_t item;         /* its index */
     uint64_t id;           /* of the future: home rank << 32 | place */
@@ -497,12 +580,15 @@ static inline int scoop_join_(scoop_future future, struct scoop_wait_ w)
 }
 #endif
 
+/* Without options: decided when the program is compiled. */
 static inline scoop_future scoop_submit_(struct scoop_task *task,
                                          const void *arg, size_t arg_len,
-                                         scoop_place place, int detached)
+                                         const struct scoop_submit_options *o)
 {
-    struct scoop_submit_options options;
-    if (!place.rank_plus_1 && !detached) {
+    if (!o->place.rank_plus_1 && !o->detached && !(o->timeout > 0) &&
+        !(o->timeout < 0) && !(o->deadline > 0) && !(o->deadline < 0) &&
+        !o->retries && !o->priority && !o->borrow && !o->take &&
+        !o->done_there) {
         scoop_future future = scoop_submit_plain(task, arg, arg_len);
 #if defined __GNUC__
         /* Keeps the two halves in registers: gcc would store them one by one
@@ -511,9 +597,7 @@ static inline scoop_future scoop_submit_(struct scoop_task *task,
 #endif
         return future;
     }
-    options.place = place;
-    options.detached = detached;
-    return scoop_submit_task(task, arg, arg_len, &options);
+    return scoop_submit_task(task, arg, arg_len, o);
 }
 
 /* The bounds of this object's own section; the linker makes them.  Weak, for
@@ -572,6 +656,17 @@ template <> struct scoop_sizeof_<scoop_none> {
                                                  16,        SCOOP_BYTES, 0};   \
     SCOOP_ENTRY_(fn)
 
+#define SCOOP_COPY_SUBMIT_(o, s)                                               \
+    o.place = s.place;                                                         \
+    o.detached = s.detached;                                                   \
+    o.timeout = s.timeout;                                                     \
+    o.deadline = s.deadline;                                                   \
+    o.retries = s.retries;                                                     \
+    o.priority = s.priority;                                                   \
+    o.borrow = s.borrow;                                                       \
+    o.take = s.take;                                                           \
+    o.done_there = s.done_there;
+
 #ifndef __cplusplus
 #define SCOOP_TYPED_CALLS_(fn, in_type, out_type)                              \
     struct scoop_submit_##fn {                                                 \
@@ -587,8 +682,10 @@ template <> struct scoop_sizeof_<scoop_none> {
     static inline SCOOP_UNUSED scoop_future scoop_submit_##fn(                 \
         struct scoop_submit_##fn s)                                            \
     {                                                                          \
+        struct scoop_submit_options o;                                         \
+        SCOOP_COPY_SUBMIT_(o, s)                                               \
         return scoop_submit_(&scoop_task_##fn, s.arg, SCOOP_SIZEOF_(in_type),  \
-                             s.place, s.detached);                             \
+                             &o);                                              \
     }                                                                          \
     static inline SCOOP_UNUSED int scoop_map_##fn(struct scoop_map_##fn m)     \
     {                                                                          \
@@ -605,8 +702,9 @@ template <> struct scoop_sizeof_<scoop_none> {
     static inline SCOOP_UNUSED scoop_future scoop_submit_##fn(                 \
         struct scoop_submit_##fn s)                                            \
     {                                                                          \
-        return scoop_submit_(&scoop_task_##fn, s.arg, s.len, s.place,          \
-                             s.detached);                                      \
+        struct scoop_submit_options o;                                         \
+        SCOOP_COPY_SUBMIT_(o, s)                                               \
+        return scoop_submit_(&scoop_task_##fn, s.arg, s.len, &o);              \
     }
 #else
 /* C++ has no options by name: fill a struct scoop_submit_options. */
@@ -616,7 +714,7 @@ template <> struct scoop_sizeof_<scoop_none> {
                                                   scoop_submit_options())      \
     {                                                                          \
         return scoop_submit_(&scoop_task_##fn, arg, SCOOP_SIZEOF_(in_type),    \
-                             o.place, o.detached);                             \
+                             &o);                                              \
     }                                                                          \
     static inline SCOOP_UNUSED int scoop_map_##fn(const in_type *in,           \
                                                   out_type *out, size_t n,     \
@@ -630,8 +728,7 @@ template <> struct scoop_sizeof_<scoop_none> {
         const void *data, size_t len,                                          \
         struct scoop_submit_options o = scoop_submit_options())                \
     {                                                                          \
-        return scoop_submit_(&scoop_task_##fn, data, len, o.place,             \
-                             o.detached);                                      \
+        return scoop_submit_(&scoop_task_##fn, data, len, &o);                 \
     }
 static inline int scoop_result(scoop_future future, void *out,
                                double timeout = 0)

@@ -38,6 +38,7 @@
 #include "map.h"
 #include "offer.h"
 #include "runtime.h"
+#include "terms.h"
 #include "worker.h"
 
 #define TASK_WORDS (sizeof(struct task) / 8)
@@ -63,6 +64,9 @@ size_t transfer_pack(const struct deque_item *item, uint64_t *words)
 
     if (!(f->flags & FUTURE_GUEST)) { /* known here, not needed before */
         rec.arg = (uint64_t)(uintptr_t)f->arg;
+        rec.created_ns = 0;
+        rec.timeout_ns =
+            f->flags & FUTURE_HAS_TERMS ? terms_of(f)->timeout_ns : 0;
         if (f->owner && f->owner->task)
             rec.parent = f->owner->task->rec.id;
     }
@@ -107,8 +111,13 @@ static int send_or_end(struct runtime *rt, int dst, unsigned type,
 /* Tells the home of a task that could not even be taken in. */
 static void send_back(struct runtime *rt, const struct task *rec, int status)
 {
-    struct wire_result body = {rec->id,    rec->generation, rec->first,
-                               rec->count, status,          rt->rank};
+    bool is_range = rec->flags & TASK_RANGE;
+    struct wire_result body = {rec->id,
+                               rec->generation,
+                               is_range ? rec->first : rec->attempt,
+                               is_range ? rec->count : 0,
+                               status,
+                               rt->rank};
 
     send_or_end(rt, task_home(rec), WIRE_RESULT, &body);
 }
@@ -498,8 +507,9 @@ void transfer_on_arg(struct runtime *rt, struct net_message *m)
 void transfer_return(struct runtime *rt, struct future *g, int status,
                      struct error *error)
 {
-    struct wire_result body = {g->rec.id, g->rec.generation, 0, 0,
-                               status,    rt->rank};
+    struct wire_result body = {g->rec.id,      g->rec.generation,
+                               g->rec.attempt, g->rec.count,
+                               status,         rt->rank};
     int home = task_home(&g->rec), err;
 
     if (status) {
@@ -558,12 +568,23 @@ static int keep_result(struct runtime *rt, struct future *f,
     return 0;
 }
 
+/* Of an attempt that was given up: see terms.c. */
+static bool is_late(const struct future *f, const struct wire_result *body)
+{
+    return !(f->flags & FUTURE_PIECE) && f->debts &&
+           (f->state == FUTURE_DONE || body->first != f->rec.attempt);
+}
+
 void transfer_on_result(struct runtime *rt, struct net_message *m)
 {
     const struct wire_result *body = m->body;
     struct future *f = future_find(&rt->futures, body->id, body->generation);
     int status = body->status;
 
+    if (f && is_late(f, body)) {
+        terms_pay(rt, f, 1);
+        return;
+    }
     if (!f || (f->state != FUTURE_HELD && f->state != FUTURE_QUEUED)) {
         log_error(&rt->log, "rank %d sent a result that nobody waits for",
                   m->src);
@@ -581,6 +602,8 @@ void transfer_on_result(struct runtime *rt, struct net_message *m)
         error = error_unpack(m->data, m->data_len);
     else
         status = keep_result(rt, f, m);
+    f->rec.holder = body->rank;
+    worker_note_times(f, body->count);
     if (f->state == FUTURE_HELD) {
         worker_finish_take(rt, f, status, error);
         return;
@@ -614,6 +637,11 @@ void transfer_taken(struct runtime *rt, struct future *f, int holder,
         }
         return;
     }
+    if (f->state == FUTURE_DONE) { /* settled while it was queued */
+        transfer_cancel(rt, f, holder);
+        terms_pay(rt, f, 1);
+        return;
+    }
     f->state = FUTURE_HELD;
     if (f->rec.hops < hops) {
         f->rec.hops = hops;
@@ -644,35 +672,113 @@ void transfer_on_held(struct runtime *rt, struct net_message *m)
             continue; /* old news */
         f->rec.hops = (uint32_t)one->hops;
         f->rec.holder = body->holder;
-        if ((f->flags & (FUTURE_CANCELLED | FUTURE_PIECE)) ==
-                FUTURE_CANCELLED &&
-            f->state == FUTURE_HELD)
+        if (f->flags & FUTURE_PIECE)
+            continue;
+        if ((f->flags & FUTURE_CANCELLED && f->state == FUTURE_HELD) ||
+            f->state == FUTURE_DONE)
             transfer_cancel(rt, f, f->rec.holder);
     }
 }
 
-void transfer_cancel(struct runtime *rt, struct future *f, int holder)
+void transfer_started(struct runtime *rt, const struct future *g)
 {
-    struct wire_cancel body = {f->rec.id, f->rec.generation};
+    struct wire_started body = {g->rec.id, g->rec.generation, g->rec.attempt,
+                                rt->rank};
+
+    if (net_send(rt->net, task_home(&g->rec), WIRE_STARTED, &body, NULL, 0,
+                 NET_COPY))
+        log_warn(&rt->log, "no memory to say that a task has begun; its "
+                           "time-out will not be kept");
+}
+
+void transfer_on_started(struct runtime *rt, struct net_message *m)
+{
+    const struct wire_started *body = m->body;
+    struct future *f = future_find(&rt->futures, body->id, body->generation);
+
+    if (f && f->state != FUTURE_DONE && f->rec.attempt == body->attempt)
+        terms_started(rt, f);
+}
+
+static void send_cancel(struct runtime *rt, struct future *f, int holder,
+                        bool must_answer)
+{
+    struct wire_cancel body = {f->rec.id, f->rec.generation, f->rec.attempt,
+                               must_answer};
 
     if (net_send(rt->net, holder, WIRE_CANCEL, &body, NULL, 0, NET_COPY))
         log_warn(&rt->log, "no memory to cancel a task on rank %d",
                  holder); /* it runs, and its result is dropped */
 }
 
+void transfer_cancel(struct runtime *rt, struct future *f, int holder)
+{
+    send_cancel(rt, f, holder, false);
+}
+
+void transfer_cancel_and_tell(struct runtime *rt, struct future *f)
+{
+    send_cancel(rt, f, f->rec.holder, true);
+}
+
+void transfer_on_asked(struct runtime *rt, struct net_message *m)
+{
+    const struct wire_asked *body = m->body;
+    struct future *f = future_find(&rt->futures, body->id, body->generation);
+
+    if (!f || f->state == FUTURE_DONE)
+        return;
+    f->rec.flags |= TASK_CANCEL;
+    if (body->is_dropped)
+        f->rec.flags |= TASK_DROPPED;
+    if (f->waiter)
+        worker_wake(rt, f->waiter);
+}
+
+/* Also for a task that is not here: it has ended and its result is under way,
+ * or another rank took it on and will be told when the home hears of that.
+ * Nobody waits for it to be certain. */
+void transfer_answer_cancel(struct net *net, int home,
+                            const struct wire_cancel *ask, bool is_dropped)
+{
+    struct wire_asked body = {ask->id, ask->generation, is_dropped, 0};
+
+    if (ask->must_answer &&
+        net_send(net, home, WIRE_ASKED, &body, NULL, 0, NET_COPY))
+        net_abort(net, 1); /* the asker would wait for ever */
+}
+
+static bool is_meant(const struct future *g, const struct wire_cancel *body)
+{
+    return g->rec.id == body->id && g->rec.generation == body->generation &&
+           ((g->flags & FUTURE_PIECE) || g->rec.attempt == body->attempt);
+}
+
 void transfer_on_cancel(struct runtime *rt, struct net_message *m)
 {
     const struct wire_cancel *body = m->body;
     struct link *guests = &rt->guests.guests, *next;
+    bool has_answered = false, is_dropped = false;
 
     for (struct link *l = guests->next; l != guests; l = next) {
         struct future *g = future_of_link(l);
+        bool is_news = !(g->flags & FUTURE_CANCELLED);
         next = l->next;
-        if (g->rec.id != body->id || g->rec.generation != body->generation)
+        if (!is_meant(g, body))
             continue;
         g->flags |= FUTURE_CANCELLED;
-        if (g->state != FUTURE_QUEUED || !deque_remove(&rt->deque, &g->item))
-            continue; /* whoever meets it next sees the flag */
-        transfer_give_up(rt, g, SCOOP_ECANCELLED, NULL);
+        if (g->state == FUTURE_QUEUED && is_news) {
+            bool is_here = worker_withdraw(rt, g);
+            if (is_here)
+                transfer_give_up(rt, g, SCOOP_ECANCELLED, NULL);
+            has_answered |= is_here; /* by its RESULT */
+            next = guests->next;     /* others may have gone meanwhile */
+        } else if (g->state == FUTURE_RUNNING) {
+            worker_ask(rt, g->frame);
+        } else if (g->state != FUTURE_QUEUED) {
+            is_dropped = true; /* whoever meets it next sees the flag */
+        }
     }
+    if (!has_answered)
+        transfer_answer_cancel(rt->net, m->src, body, is_dropped);
 }

@@ -168,7 +168,7 @@ static void ways_to_write(int rank)
 {
     char *got;
     size_t len;
-    const struct scoop_submit_options on = {scoop_on_rank(rank), 0};
+    const struct scoop_submit_options on = {.place = scoop_on_rank(rank)};
     const struct scoop_task *task = &scoop_task_write_out;
 
     scoop_future f = scoop_submit_task(task, "t", 1, &on);

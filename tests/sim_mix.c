@@ -75,6 +75,8 @@ static void note(const struct mix *mix, const char *wrong, int code)
 {
     if (seen.wrong)
         return;
+    if (!mix->is_counted && scoop_cancel_requested())
+        return; /* below a task that was given up: it is cancelled, too */
     seen.wrong = wrong;
     seen.wrong_state = mix->state;
     seen.code = code;
@@ -335,6 +337,7 @@ static void give_up(const struct mix *mix, const struct op *op, scoop_future f)
         if (op->n % 2)
             sim_work(op->n * 100);
         err = scoop_cancel(f);
+        err = err > 0 ? 0 : err;
         if (!err && op->n % 3)
             err = scoop_join(f, &value);
         else
