@@ -132,7 +132,7 @@ static int execute(struct runtime *rt, struct future *f, struct run *run)
         call_function(rt, &frame, f->arg,
                       run->type->kind == SCOOP_TYPED ? run->to : &run->out,
                       &run->error);
-    run->ns = clock_now_ns() - began_ns;
+    run->ns = clock_now_ns() - began_ns + 1; /* 0: it has not run */
     call_leave(rt, &frame);
     if (is_old(run, f)) {
         discard(run);

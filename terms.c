@@ -59,8 +59,8 @@ void terms_drop(struct runtime *rt, struct future *f)
         return;
     timer_clear(&rt->worker.timers, &terms->attempt);
     timer_clear(&rt->worker.timers, &terms->whole);
-    f->flags &= (uint16_t)~FUTURE_HAS_TERMS;
-    f->rec.arg = 0;
+    f->rec.arg = 0; /* the flag stays: it may be in the deque still, where
+                     * the fast path of join must not take it for new */
     free(terms);
 }
 
@@ -132,6 +132,8 @@ static void expire(struct runtime *rt, struct future *f, double seconds,
 {
     char words[96];
 
+    if (f->debts && !f->rec.count)
+        f->rec.count = 1; /* it may have run */
     snprintf(words, sizeof words, "%s of %g s has passed", what, seconds);
     struct error *error = call_error(rt, f, SCOOP_EEXPIRED, words);
     worker_finish_take(rt, f, SCOOP_EEXPIRED, error);

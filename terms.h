@@ -27,7 +27,7 @@ struct terms {
     bool is_over;     /* there will be no other */
 };
 
-/* NULL: it has none. */
+/* NULL: it has none, or not any more. */
 static inline struct terms *terms_of(const struct future *f)
 {
     return f->flags & FUTURE_HAS_TERMS ? (struct terms *)(uintptr_t)f->rec.arg
