@@ -106,7 +106,7 @@ void call_end_timed(struct runtime *rt, struct frame *frame)
  * meanwhile, must not stay hidden while it computes. */
 void call_resume(struct runtime *rt)
 {
-    if (!rt->frame->measure->is_short && deque_private_count(&rt->deque))
+    if (!rt->frame->measure->is_short && lanes_private(&rt->lanes))
         offer_tasks(rt);
     if (rt->frame->is_timed)
         call_begin_stretch(rt);

@@ -210,8 +210,7 @@ static void speak_for_main(struct helper *h)
     log_line(&rt->log, LOG_WARN,
              "state: in %s for %.1f s without a library call; %u tasks queued "
              "public",
-             name, clock_seconds_of(ns),
-             deque_public_count(&rt->node.me->deque));
+             name, clock_seconds_of(ns), lanes_public(rt->node.me));
     if (is_asked)
         signals_asked(SIGNALS_DUMP); /* answered */
 }

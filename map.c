@@ -271,14 +271,21 @@ void map_forget_guest(struct future *piece)
     piece->arg = NULL;
 }
 
-static bool is_worth_splitting(const struct runtime *rt,
-                               const struct frame *frame,
+/* Whether a thief would find nothing of this priority. */
+static inline bool has_none_like(struct runtime *rt, const struct task *rec)
+{
+    if (__builtin_expect(lanes_is_main(rec), 1))
+        return rt->deque.bottom == rt->deque.first &&
+               !deque_public_count(rt->deque.shared);
+    return lanes_has_none_like(&rt->lanes, rec);
+}
+
+static bool is_worth_splitting(struct runtime *rt, const struct frame *frame,
                                const struct future *f)
 {
     const struct measure *m = frame->measure;
 
-    return f->rec.count > 1 && rt->deque.bottom == rt->deque.first &&
-           !deque_public_count(rt->deque.shared) &&
+    return f->rec.count > 1 && has_none_like(rt, &f->rec) &&
            (!m->is_short || f->rec.count * (m->stretch_ns + 1) > SPLIT_NS);
 }
 
@@ -373,8 +380,14 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
 {
     bool is_careful = !(f->flags & FUTURE_GUEST) && f->job->is_careful;
     const char *in = f->arg;
+    uint32_t is_low = f->rec.priority < 0; /* even lane 9 goes before it */
 
     while (f->rec.count && !run->status && !must_stop(f)) {
+        if (__builtin_expect(rt->lanes.filled | is_low, 0) &&
+            lanes_precede(&rt->lanes, f->rec.priority)) {
+            worker_yield(rt); /* a task of a higher priority goes first */
+            continue;
+        }
         if (__builtin_expect(!rt->is_alone, 1) &&
             is_worth_splitting(rt, &run->frame, f))
             split(rt, f);

@@ -115,3 +115,11 @@ int public_check_task(struct runtime *rt, const struct scoop_task *task,
                             task->in_size, len);
     return 0;
 }
+
+int public_check_priority(struct runtime *rt, int priority)
+{
+    if (priority <= TASK_PRIORITY_MAX && priority >= -TASK_PRIORITY_MAX)
+        return 0;
+    return runtime_fail(rt, SCOOP_EINVAL, "a priority is -%d to %d, not %d",
+                        TASK_PRIORITY_MAX, TASK_PRIORITY_MAX, priority);
+}

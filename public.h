@@ -31,6 +31,8 @@ uint64_t public_deadline(const struct scoop_wait_options *options);
 /* 0 if a task with that argument can be submitted. */
 int public_check_task(struct runtime *rt, const struct scoop_task *task,
                       const void *arg, size_t len);
+/* 0 if it is a priority. */
+int public_check_priority(struct runtime *rt, int priority);
 /* The owner gives the future back. */
 void public_release(struct runtime *rt, struct future *f);
 

@@ -58,7 +58,7 @@ static inline struct future *newest(struct runtime *rt, scoop_future handle,
 {
     struct deque *d = &rt->deque;
 
-    if (d->bottom == d->first)
+    if (d->bottom == d->first || rt->lanes.filled & LANES_ABOVE)
         return NULL;
     struct deque_item *item = d->items[(d->bottom - 1) & d->mask];
     struct future *f = future_of_item(item);

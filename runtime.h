@@ -20,6 +20,7 @@
 #include "error.h"
 #include "fiber.h"
 #include "future.h"
+#include "lanes.h"
 #include "log.h"
 #include "net.h"
 #include "node.h"
@@ -58,6 +59,7 @@ struct strand {
     struct link all;                /* every strand of this rank */
     struct link ready;              /* the ready list, or alone */
     struct timer timer;             /* set while it waits with a time-out */
+    int level;                      /* the highest priority on this stack */
     const char *waits_what;         /* while parked, for the dump */
     const struct future *waits_for; /* NULL: not for one future */
 };
@@ -82,13 +84,10 @@ struct worker {
     struct timers timers;
     struct frame **asked; /* frames whose children are to be cancelled */
     size_t asked_count, asked_room;
-    struct strand *ended;   /* its stack is to be given back */
-    uint64_t live;          /* strands in use */
-    bool is_polled;         /* a task goes before what is ready */
-    struct future **placed; /* a ring of tasks that must run here, or whose
-                             * argument has come */
-    uint64_t placed_head, placed_tail, placed_mask;
-    uint64_t early; /* futures done before the deque told */
+    struct strand *ended; /* its stack is to be given back */
+    uint64_t live;        /* strands in use */
+    bool is_polled;       /* a task goes before what is ready */
+    uint64_t early;       /* futures done before the deque told */
     struct deque_record loot[WORKER_LOOT];
 };
 
@@ -105,7 +104,8 @@ struct runtime {
     uint64_t private_max;
     size_t stack_reserve;  /* what a task starts with at least */
     uintptr_t stack_floor; /* of the running stack: tasks start above it */
-    struct deque deque;
+    struct deque deque;    /* tasks without priority that may go anywhere */
+    struct lanes lanes;    /* the others */
     struct future_table futures;
     struct future_table guests;
     struct registry registry;

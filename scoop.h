@@ -288,17 +288,43 @@ typedef struct scoop_future {
     uint64_t id, generation;
 } scoop_future;
 
-/* Where a task shall run.  scoop_on_rank(r): on rank r and nowhere else. */
+enum scoop_place_kind {
+    SCOOP_ANYWHERE,
+    SCOOP_ON_RANK,
+    SCOOP_NEAR_RANK,
+    SCOOP_ON_NODE,
+    SCOOP_NEAR_NODE
+};
+
+/* Where a task shall run; a small value, all zero: wherever a rank is free.
+ * Made by one of these, from anywhere, at any time:
+ *
+ *     scoop_on_rank(r)    on rank r and nowhere else, whatever else is idle
+ *     scoop_near_rank(r)  it is sent to rank r, but others may steal it
+ *     scoop_on_node(k)    on some rank of node k and nowhere else
+ *     scoop_near_node(k)  it is sent to a rank of node k; others may steal it
+ *
+ * Ranks are those of the farm, nodes are numbered from 0.  Whether there is
+ * such a one is checked when the task is submitted: SCOOP_EINVAL. */
 typedef struct scoop_place {
-    int32_t rank_plus_1;
+    int32_t kind; /* enum scoop_place_kind */
+    int32_t number;
 } scoop_place;
 
-static inline scoop_place scoop_on_rank(int rank)
-{
-    scoop_place place;
-    place.rank_plus_1 = rank < 0 || rank == INT32_MAX ? -1 : rank + 1;
-    return place;
-}
+#define SCOOP_PLACE_(name, place_kind)                                         \
+    static inline scoop_place name(int number)                                 \
+    {                                                                          \
+        scoop_place place;                                                     \
+        place.kind = place_kind;                                               \
+        place.number = number;                                                 \
+        return place;                                                          \
+    }
+SCOOP_PLACE_(scoop_on_rank, SCOOP_ON_RANK)
+SCOOP_PLACE_(scoop_near_rank, SCOOP_NEAR_RANK)
+SCOOP_PLACE_(scoop_on_node, SCOOP_ON_NODE)
+SCOOP_PLACE_(scoop_near_node, SCOOP_NEAR_NODE)
+
+#define SCOOP_PRIORITY_MAX 4 /* and -4 at least */
 
 #define SCOOP_NEVER (-1) /* as .retries: none */
 
@@ -315,9 +341,14 @@ static inline scoop_place scoop_on_rank(int rank)
  * .retries     so many further attempts (to 250) after one that failed or
  *              whose time-out has passed; the function can ask for
  *              scoop_attempt().  Without it a task runs once.
- * .priority    -4 to 4, 0 if not given: of the tasks that wait on a rank those
- *              of higher priority run, and are stolen, first.  No order
- *              between ranks, and no running task is interrupted.
+ * .priority    4 to -4 (default: 0).  Of the tasks that are queued on a rank,
+ *              those of the highest priority run first, of these the newest;
+ *              a thief takes of the highest priority as well, of these the
+ *              oldest.  There is no order between ranks, and no running task
+ *              is interrupted.  A task does not hand its priority on to those
+ *              that it submits; but one that it waits for runs with the
+ *              waiting task's priority if that is higher (the root's counts
+ *              as the lowest).
  * .borrow      non-zero: the argument is not copied but stays where it is; it
  *              must not change or go before the future is released.  Releasing
  *              it waits for a task that still runs.  Not with .timeout,
@@ -585,7 +616,7 @@ static inline scoop_future scoop_submit_(struct scoop_task *task,
                                          const void *arg, size_t arg_len,
                                          const struct scoop_submit_options *o)
 {
-    if (!o->place.rank_plus_1 && !o->detached && !(o->timeout > 0) &&
+    if (!o->place.kind && !o->detached && !(o->timeout > 0) &&
         !(o->timeout < 0) && !(o->deadline > 0) && !(o->deadline < 0) &&
         !o->retries && !o->priority && !o->borrow && !o->take &&
         !o->done_there) {

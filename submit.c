@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "call.h"
+#include "place.h"
 #include "public.h"
 #include "terms.h"
-#include "transfer.h"
 #include "value.h"
 #include "worker.h"
 
@@ -158,15 +158,12 @@ static int check_options(struct runtime *rt, const struct scoop_task *task,
                          const void *arg,
                          const struct scoop_submit_options *options)
 {
-    int place = options->place.rank_plus_1;
+    int err = place_check(rt, options->place);
 
-    if (place < 0 || place > rt->size)
-        return runtime_fail(rt, SCOOP_EINVAL,
-                            "there is no rank %d to place a task on",
-                            place < 0 ? -1 : place - 1);
-    if (options->priority < -4 || options->priority > 4)
-        return runtime_fail(rt, SCOOP_EINVAL, "a priority is -4 to 4, not %d",
-                            options->priority);
+    if (!err)
+        err = public_check_priority(rt, options->priority);
+    if (err)
+        return err;
     if ((options->borrow || options->take) && (uintptr_t)arg % task->in_align)
         return runtime_fail(rt, SCOOP_EINVAL,
                             "the argument of %s is not aligned", task->name);
@@ -176,7 +173,7 @@ static int check_options(struct runtime *rt, const struct scoop_task *task,
                             "an argument can be borrowed only until the "
                             "future ends: not with .take, .detached, "
                             ".timeout or .deadline");
-    int err = terms_check(rt, options);
+    err = terms_check(rt, options);
     if (!err && options->done_there)
         err = check_then(rt, task, options->done_there);
     return err;
@@ -221,8 +218,6 @@ static int furnish(struct runtime *rt, struct future *f,
         f->flags |= FUTURE_THEN;
     }
     f->rec.priority = (int8_t)options->priority;
-    if (options->place.rank_plus_1)
-        f->rec.place = options->place.rank_plus_1 - 1;
     if (options->timeout > 0 || options->deadline > 0 || options->retries > 0)
         return terms_give(rt, f, options);
     return 0;
@@ -266,7 +261,7 @@ scoop_future scoop_submit_task(const struct scoop_task *task, const void *arg,
     link_add(&rt->frame->children, &f->link);
     err = furnish(rt, f, options);
     if (!err)
-        err = worker_queue(rt, f);
+        err = place_task(rt, f, options->place);
     if (!err)
         return handle;
     return undo(rt, f, err, task->name);

@@ -36,7 +36,7 @@ struct task {
     uint64_t arg_len;
     uint32_t number; /* of the task in the registry, from 1 */
     int32_t holder;  /* rank that has it now, as far as the home knows */
-    int32_t place;   /* rank it must run on; -1: any */
+    int32_t place;   /* rank (node: TASK_NODE) it must run on; -1: any */
     uint16_t flags;
     uint8_t attempt; /* from 1 */
     int8_t priority;
@@ -50,8 +50,11 @@ enum task_flags {
     TASK_CANCEL = 1 << 3, /* cancellation was asked for */
     TASK_JOURNAL = 1 << 4,
     TASK_ISOLATE = 1 << 5,
-    TASK_DROPPED = 1 << 6 /* home: its holder will not run it */
+    TASK_DROPPED = 1 << 6, /* home: its holder will not run it */
+    TASK_NODE = 1 << 8     /* `place` is a node, which it must not leave */
 };
+
+#define TASK_PRIORITY_MAX 4 /* and -4 at least */
 
 #define TASK_INLINE_MAX 88u
 

@@ -242,16 +242,31 @@ static void queue(struct runtime *rt, struct future *g, bool must_stay)
     transfer_give_up(rt, g, err, NULL);
 }
 
+/* From the lane of the highest priority that has any; how many. */
+static unsigned steal_first(const struct node *node, int local, int thief,
+                            struct deque_record *loot, unsigned most,
+                            struct deque_claim *claim)
+{
+    struct node_block *b = node_block(node, local);
+    bool is_mate = node_is_mate(node, thief);
+    unsigned n = 0;
+
+    for (unsigned lane = lanes_first_public(b, 0, is_mate); lane < LANES && !n;
+         lane = lanes_first_public(b, lane + 1, is_mate))
+        n = deque_steal(lanes_ring(b, lane), thief, loot, most, claim,
+                        lanes_claim(local, lane));
+    return n;
+}
+
 unsigned transfer_rob(struct runtime *rt, int local)
 {
-    struct node_block *b = node_block(&rt->node, local);
     struct deque_record *loot = rt->worker.loot;
     int victim = rt->node.members[local];
     struct news news;
 
     rt->stats.steals_tried++;
-    unsigned n = deque_steal(&b->deque, rt->rank, loot, WORKER_LOOT,
-                             &rt->node.me->claim, victim);
+    unsigned n = steal_first(&rt->node, local, rt->rank, loot, WORKER_LOOT,
+                             &rt->node.me->claim);
     if (!n)
         return 0;
     rt->stats.steals_won++;
@@ -268,6 +283,13 @@ unsigned transfer_rob(struct runtime *rt, int local)
     flush(rt, &news);
     steal_fed(&rt->steal);
     return n;
+}
+
+static bool is_sound(const struct runtime *rt, const struct task *rec)
+{
+    return task_home(rec) >= 0 && task_home(rec) < rt->size &&
+           rec->priority <= TASK_PRIORITY_MAX &&
+           rec->priority >= -TASK_PRIORITY_MAX;
 }
 
 void transfer_on_tasks(struct runtime *rt, struct net_message *m)
@@ -287,8 +309,7 @@ void transfer_on_tasks(struct runtime *rt, struct net_message *m)
     for (; n < body->tasks; n++) {
         const struct task *rec = (const struct task *)(const void *)at;
         size_t bytes = left >= sizeof *rec ? record_bytes(rec) : 0;
-        if (!bytes || bytes > left || task_home(rec) < 0 ||
-            task_home(rec) >= rt->size) {
+        if (!bytes || bytes > left || !is_sound(rt, rec)) {
             log_error(&rt->log, "damaged tasks from rank %d", m->src);
             break;
         }
@@ -326,8 +347,7 @@ unsigned transfer_lend(struct node *node, struct net *net, int local, int thief,
 
     if (most > WORKER_LOOT)
         most = WORKER_LOOT;
-    unsigned n = deque_steal(&node_block(node, local)->deque, thief, loot, most,
-                             NULL, victim);
+    unsigned n = steal_first(node, local, thief, loot, most, NULL);
     if (!n)
         return 0;
     struct wire_tasks body = {n, reason};
@@ -379,7 +399,7 @@ static void note_hungry(struct node *node, struct net *net, int rank)
                               memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
     for (int i = 0; i < node->locals; i++) {
-        if (!deque_public_count(&node_block(node, i)->deque))
+        if (!lanes_has_loot(node_block(node, i), false))
             continue;
         int first = node_hungry_take(node);
         if (first < 0 || lend_any(node, net, first, WORKER_LOOT, WIRE_PUSHED))
@@ -413,6 +433,34 @@ bool transfer_serve(struct node *node, struct net *net, struct net_message *m)
     return true;
 }
 
+static bool has_bound(const struct net_message *m)
+{
+    const char *at = m->data;
+
+    for (size_t left = m->data_len; left >= sizeof(struct task);) {
+        const struct task *rec = (const struct task *)(const void *)at;
+        size_t bytes = record_bytes(rec);
+        if (rec->flags & TASK_NODE)
+            return true;
+        if (!bytes || bytes > left)
+            return false;
+        at += bytes;
+        left -= bytes;
+    }
+    return false;
+}
+
+static int sleeping_mate(const struct node *node)
+{
+    for (int i = 1; i < node->locals; i++) {
+        int local = (node->local + i) % node->locals;
+        if (atomic_load_explicit(&node_block(node, local)->asleep,
+                                 memory_order_relaxed) == NODE_ASLEEP)
+            return node->members[local];
+    }
+    return -1;
+}
+
 /* Tasks that arrive while the main thread is in a long function would wait
  * for it where nobody can rob them. */
 bool transfer_pass_on(struct node *node, struct net *net, struct net_message *m)
@@ -422,7 +470,9 @@ bool transfer_pass_on(struct node *node, struct net *net, struct net_message *m)
 
     if (body.reason == WIRE_PLACED || !m->data)
         return false;
-    int to = node_hungry_take(node);
+    int to = sleeping_mate(node);
+    if (to < 0 && !has_bound(m))
+        to = node_hungry_take(node);
     if (to < 0 || to == node->rank)
         return false;
     for (char *at = m->data; left;) {
@@ -459,16 +509,17 @@ void transfer_on_fetch(struct runtime *rt, struct net_message *m)
     send_argument(rt->net, m->src, m->body);
 }
 
-int transfer_place(struct runtime *rt, struct future *f)
+int transfer_place(struct runtime *rt, struct future *f, int rank,
+                   uint32_t reason)
 {
-    struct wire_tasks body = {1, WIRE_PLACED};
+    struct wire_tasks body = {1, reason};
     uint64_t words[DEQUE_SLOT_WORDS];
     size_t used = transfer_pack(&f->item, words);
 
     f->state = FUTURE_HELD;
-    f->rec.holder = f->rec.place;
+    f->rec.holder = rank;
     f->rec.hops = 1;
-    return net_send(rt->net, f->rec.place, WIRE_TASKS, &body, words, 8 * used,
+    return net_send(rt->net, rank, WIRE_TASKS, &body, words, 8 * used,
                     NET_COPY);
 }
 

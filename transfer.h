@@ -32,8 +32,9 @@ unsigned transfer_rob(struct runtime *rt, int local);
 unsigned transfer_lend(struct node *node, struct net *net, int local, int thief,
                        unsigned most, uint32_t reason);
 
-/* Sends a task to the rank that it must run on. */
-int transfer_place(struct runtime *rt, struct future *f);
+/* Sends a task to the rank where it was placed: WIRE_PLACED or WIRE_NEAR. */
+int transfer_place(struct runtime *rt, struct future *f, int rank,
+                   uint32_t reason);
 /* Sends for a guest's argument; it comes back through worker_place(). */
 int transfer_fetch(struct runtime *rt, struct future *guest);
 /* Sends a guest's result, or error (taken), home and frees the guest. */
@@ -73,8 +74,9 @@ void transfer_on_cancel(struct runtime *rt, struct net_message *m);
 /* For the helper thread: answers STEAL, HUNGRY and FETCH without the runtime;
  * false: it was another message. */
 bool transfer_serve(struct node *node, struct net *net, struct net_message *m);
-/* For the helper thread, while the main thread is busy: sends stolen or
- * pushed tasks on to a rank that is hungry; false: none is, they stay. */
+/* For the helper thread, while the main thread is busy: sends tasks on that
+ * are not bound to this rank, to a mate that sleeps or, unless they are bound
+ * to this node, a rank that is hungry; false: there is none, they stay. */
 bool transfer_pass_on(struct node *node, struct net *net,
                       struct net_message *m);
 

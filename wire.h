@@ -42,7 +42,12 @@ enum wire_type {
         WIRE_TYPES
 };
 
-enum wire_reason { WIRE_PLACED, WIRE_STOLEN, WIRE_PUSHED };
+enum wire_reason {
+    WIRE_PLACED, /* to run there and nowhere else */
+    WIRE_STOLEN, /* the answer to STEAL */
+    WIRE_PUSHED, /* the answer to HUNGRY, or passed on */
+    WIRE_NEAR    /* that is where they would best run, or the node */
+};
 
 /* The data of TASKS: `tasks` records, each followed by its inline argument,
  * padded to a multiple of 8 bytes. */

@@ -34,6 +34,7 @@
 #include "execute.h"
 #include "helper.h"
 #include "idle.h"
+#include "lanes.h"
 #include "map.h"
 #include "offer.h"
 #include "runtime.h"
@@ -44,7 +45,6 @@
 #define SLOW_CALL_NS 2000u /* library calls further apart come slowly */
 #define RESERVE_MIN 24576u /* what the library's own calls need */
 #define KEEP_IDLE 16u      /* stacks kept for reuse */
-#define PLACED_FIRST 64u
 
 static struct strand *strand_of_ready(struct link *l)
 {
@@ -100,14 +100,14 @@ void worker_finish_take(struct runtime *rt, struct future *f, int status,
 
 bool worker_unqueue(struct runtime *rt, struct future *f)
 {
-    return deque_remove(&rt->deque, &f->item);
+    return deque_remove(lanes_of(&rt->lanes, &f->rec), &f->item);
 }
 
 /* All that is public is taken back, newest first, until it is found; then
  * everything is as it was, but private. */
 bool worker_withdraw(struct runtime *rt, struct future *f)
 {
-    struct deque *d = &rt->deque;
+    struct deque *d = lanes_of(&rt->lanes, &f->rec);
     struct deque_item *item;
     size_t n = 0, room;
     bool is_found = false;
@@ -115,7 +115,7 @@ bool worker_withdraw(struct runtime *rt, struct future *f)
     if (worker_unqueue(rt, f))
         return true;
     worker_reclaim(rt);
-    room = deque_private_count(d) + DEQUE_SLOTS;
+    room = deque_private_count(d) + d->slots;
     struct deque_item **kept = malloc(room * sizeof *kept);
     if (!kept)
         return false;
@@ -223,16 +223,19 @@ static void taken(void *ctx, struct deque_item *item, int thief)
 
 void worker_reclaim(struct runtime *rt)
 {
-    deque_reclaim(&rt->deque, taken, rt);
+    lanes_reclaim(&rt->lanes, taken, rt);
 }
 
 int worker_push(struct runtime *rt, struct future *f)
 {
+    struct deque *d = &rt->deque;
+
     f->state = FUTURE_QUEUED;
-    if (__builtin_expect(deque_push(&rt->deque, &f->item), 0))
+    if (!lanes_is_main(&f->rec))
+        d = lanes_open(&rt->lanes, &f->rec);
+    if (__builtin_expect(!d || deque_push(d, &f->item), 0))
         return SCOOP_ENOMEM;
-    if (__builtin_expect(rt->deque.bottom - rt->deque.first > rt->private_max,
-                         0)) {
+    if (__builtin_expect(d->bottom - d->first > rt->private_max, 0)) {
         offer_all_but(rt, WORKER_PRIVATE_KEEP);
     } else if (rt->frame && (!rt->frame->measure->is_short ||
                              atomic_load_explicit(&rt->node.me->wanted,
@@ -244,22 +247,10 @@ int worker_push(struct runtime *rt, struct future *f)
 
 int worker_place(struct runtime *rt, struct future *f)
 {
-    struct worker *w = &rt->worker;
-
-    if (w->placed_tail - w->placed_head > w->placed_mask || !w->placed) {
-        uint64_t room = w->placed ? 2 * (w->placed_mask + 1) : PLACED_FIRST;
-        struct future **more = malloc(room * sizeof *more);
-        if (!more)
-            return SCOOP_ENOMEM;
-        for (uint64_t i = w->placed_head; i != w->placed_tail; i++)
-            more[i & (room - 1)] = w->placed[i & w->placed_mask];
-        free(w->placed);
-        w->placed = more;
-        w->placed_mask = room - 1;
-    }
+    if (lanes_fix(&rt->lanes, f))
+        return SCOOP_ENOMEM;
     if (!(f->flags & FUTURE_GUEST))
         f->state = FUTURE_PLACED;
-    w->placed[w->placed_tail++ & w->placed_mask] = f;
     return 0;
 }
 
@@ -273,20 +264,23 @@ void worker_note_times(struct future *f, uint64_t run_ns)
 
 int worker_queue(struct runtime *rt, struct future *f)
 {
-    if (f->rec.place < 0)
-        return worker_push(rt, f);
-    return f->rec.place == rt->rank ? worker_place(rt, f)
-                                    : transfer_place(rt, f);
+    int place = f->rec.place, rank = rt->rank;
+
+    if (place >= 0 && !(f->rec.flags & TASK_NODE))
+        return place == rank ? worker_place(rt, f)
+                             : transfer_place(rt, f, place, WIRE_PLACED);
+    if (place >= 0 && place != rt->node.my_node)
+        rank = lanes_rank_of_node(&rt->lanes, &rt->node, place);
+    return rank == rt->rank ? worker_push(rt, f)
+                            : transfer_place(rt, f, rank, WIRE_NEAR);
 }
 
 /* ---- Strands and what they run ------------------------------------------ */
 
 static struct future *next_task(struct runtime *rt)
 {
-    struct worker *w = &rt->worker;
-
-    if (w->placed_head != w->placed_tail)
-        return w->placed[w->placed_head++ & w->placed_mask];
+    if (rt->lanes.filled)
+        return lanes_take(&rt->lanes);
     struct deque_item *item = deque_pop(&rt->deque);
     return item ? future_of_item(item) : NULL;
 }
@@ -333,6 +327,7 @@ static void strand_main(void *arg)
     if (!s->task)
         run_root(rt);
     while (s->task) {
+        s->level = s->task->rec.priority;
         execute_task(rt, s->task);
         if (--rt->calls_left == 0)
             worker_attend(rt); /* tasks that call nothing, one by one */
@@ -379,6 +374,7 @@ static int start(struct runtime *rt, struct future *f)
     s->fiber = fiber;
     s->frame = NULL;
     s->task = f;
+    s->level = -TASK_PRIORITY_MAX; /* the root's */
     s->waits_what = NULL;
     link_add(&w->strands, &s->all);
     link_init(&s->ready);
@@ -510,21 +506,58 @@ void worker_yield(struct runtime *rt)
     yield(rt);
 }
 
+/* Tasks above this go before what the running task waits for: see lanes.c. */
+static int level_of_waiter(const struct runtime *rt)
+{
+    const struct future *f = rt->frame->task;
+    int own = f ? f->rec.priority : -TASK_PRIORITY_MAX;
+
+    return own > rt->strand->level ? own : rt->strand->level;
+}
+
+/* What runs on top of a task keeps that from going on: it has its priority. */
+static void run_on_top(struct runtime *rt, struct future *f)
+{
+    struct strand *s = rt->strand;
+    int level = s->level;
+
+    fiber_note_depth(s->fiber);
+    if (f->rec.priority > level)
+        s->level = f->rec.priority;
+    execute_task(rt, f);
+    s->level = level;
+}
+
 bool worker_help(struct runtime *rt)
 {
     if (!call_has_room(rt))
         return false;
-    struct deque_item *item = deque_pop(&rt->deque);
-    if (!item)
+    struct future *f =
+        lanes_take_of(&rt->lanes, rt->frame, level_of_waiter(rt));
+    if (!f)
         return false;
-    struct future *f = future_of_item(item);
-    if (f->owner != rt->frame) {
-        deque_push(&rt->deque, item); /* there is room: it was just there */
-        return false;
-    }
-    fiber_note_depth(rt->strand->fiber);
-    execute_task(rt, f);
+    run_on_top(rt, f);
     return true;
+}
+
+/* Takes out of its queue a task that is waited for; false: it is not here, or
+ * others go before it.  Then it shall be among the next, with the priority of
+ * the one who waits. */
+static bool take_awaited(struct runtime *rt, struct future *f)
+{
+    int level = level_of_waiter(rt);
+    bool is_first =
+        !lanes_precede(&rt->lanes,
+                       level > f->rec.priority ? level : f->rec.priority);
+
+    if ((!is_first && level <= f->rec.priority) || !worker_unqueue(rt, f))
+        return false;
+    if (!is_first) {
+        f->rec.priority = (int8_t)level;
+        if (worker_push(rt, f)) /* no memory for one more lane: run it now */
+            return true;
+    }
+    return is_first;
 }
 
 int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
@@ -537,9 +570,8 @@ int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
         }
         if (deadline_ns == CLOCK_NEVER) {
             if (call_has_room(rt) && f->state == FUTURE_QUEUED &&
-                worker_unqueue(rt, f)) {
-                fiber_note_depth(rt->strand->fiber);
-                execute_task(rt, f);
+                take_awaited(rt, f)) {
+                run_on_top(rt, f);
                 continue;
             }
             if (worker_help(rt))
@@ -560,10 +592,9 @@ bool worker_is_idle(const struct runtime *rt)
 {
     const struct worker *w = &rt->worker;
 
-    return !w->live && w->placed_head == w->placed_tail && !w->early &&
+    return !w->live && !lanes_fixed_count(&rt->lanes) && !w->early &&
            !helper_has_mail(rt->helper) && link_is_empty(&rt->guests.guests) &&
-           !deque_private_count(&rt->deque) &&
-           !deque_public_count(&rt->node.me->deque);
+           lanes_is_empty(&rt->lanes);
 }
 
 /* Messages, timers, the deque's news; whether there is something to run. */
@@ -578,9 +609,7 @@ bool worker_look_around(struct runtime *rt, bool is_keen)
     if (signals_asked(SIGNALS_DUMP))
         dump_state(rt);
     return rt->is_stopping || !link_is_empty(&w->ready) ||
-           w->placed_head != w->placed_tail ||
-           deque_private_count(&rt->deque) ||
-           deque_public_count(&rt->node.me->deque);
+           !lanes_is_empty(&rt->lanes) || lanes_fixed_count(&rt->lanes);
 }
 
 void worker_loop(struct runtime *rt)
@@ -640,7 +669,9 @@ int worker_init(struct runtime *rt)
     if (fiber_pool_init(&w->pool, rt->config.stack_bytes, sizeof(struct strand),
                         (unsigned)rt->config.fibers, KEEP_IDLE))
         return SCOOP_EINVAL;
-    if (deque_init(&rt->deque, &rt->node.me->deque))
+    lanes_init(&rt->lanes, &rt->deque, rt->node.me);
+    if (deque_init(&rt->deque, lanes_ring(rt->node.me, LANES_MAIN),
+                   NODE_DEQUE_SLOTS))
         return SCOOP_ENOMEM;
     if (rt->is_alone) /* nobody to share with: nothing to measure */
         for (uint32_t i = 0; i <= rt->registry.tasks; i++) {
@@ -653,7 +684,7 @@ int worker_init(struct runtime *rt)
 void worker_fini(struct runtime *rt)
 {
     deque_fini(&rt->deque);
+    lanes_fini(&rt->lanes);
     fiber_pool_fini(&rt->worker.pool);
-    free(rt->worker.placed);
     free(rt->worker.asked);
 }

@@ -72,7 +72,7 @@ static int by_name(const char *name, int n)
     int out = -1;
     if (!task)
         return -1000;
-    struct scoop_submit_options o = {scoop_on_rank(scoop_size() - 1), 0};
+    struct scoop_submit_options o = {.place = scoop_on_rank(scoop_size() - 1)};
     int err = scoop_join_of(scoop_submit_task(task, &n, sizeof n, &o), &out, NULL);
     return err ? err : out;
 }
