@@ -40,7 +40,8 @@ enum future_flags {
     FUTURE_OWNS_RESULT = 1 << 5, /* result came from malloc */
     FUTURE_BORROWS = 1 << 6,     /* arg is the submitter's own memory */
     FUTURE_HAS_TERMS = 1 << 7,   /* home: see terms.h */
-    FUTURE_WATCHED = 1 << 8      /* somebody is to be told when it ends */
+    FUTURE_WATCHED = 1 << 8,     /* somebody is to be told when it ends */
+    FUTURE_DECODED = 1 << 9      /* home, done: the result is a json_t */
 };
 
 /* Lists through members: circular, with a head. */

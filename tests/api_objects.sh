@@ -161,7 +161,7 @@ static int root(int, char **)
     f = scoop_submit(reverse, "abc", 3, o);
     const void *data = nullptr;
     size_t len = 0;
-    wrong += scoop_result_bytes(f, &data, &len, nullptr) != 0;
+    wrong += scoop_result_bytes(f, &data, &len) != 0;
     wrong += len != 3 || std::string(static_cast<const char *>(data), len) != "cba";
     f = scoop_submit(in_archive, &n, o);
     wrong += scoop_join(f, &n) != 0 || n != 115;
