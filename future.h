@@ -41,7 +41,8 @@ enum future_flags {
     FUTURE_BORROWS = 1 << 6,     /* arg is the submitter's own memory */
     FUTURE_HAS_TERMS = 1 << 7,   /* home: see terms.h */
     FUTURE_WATCHED = 1 << 8,     /* somebody is to be told when it ends */
-    FUTURE_THEN = 1 << 9         /* another task gets its result: rec.then */
+    FUTURE_THEN = 1 << 9,        /* another task gets its result: rec.then */
+    FUTURE_DECODED = 1 << 10     /* home, done: the result is a json_t */
 };
 
 /* Lists through members: circular, with a head. */

@@ -42,9 +42,11 @@ static int copy_out(struct runtime *rt, struct future *f, void *out)
 
     if (type->kind != SCOOP_TYPED && out)
         return runtime_fail(rt, SCOOP_EINVAL,
-                            "%s is a bytes task: scoop_result_bytes() has its "
+                            "%s is a %s task: scoop_result_%s() has its "
                             "result",
-                            type->name);
+                            type->name,
+                            type->kind == SCOOP_JSON ? "JSON" : "bytes",
+                            type->kind == SCOOP_JSON ? "json" : "bytes");
     if (out && f->result_len)
         memcpy(out, f->result, f->result_len);
     return 0;
@@ -142,17 +144,14 @@ int scoop_join_of(scoop_future future, void *out,
     return f ? join(rt, f, out, deadline_ns) : why;
 }
 
-/* The waits that leave the future as it is. */
-static int result_of(scoop_future future,
-                     const struct scoop_wait_options *options,
-                     struct future **f)
+int public_result(scoop_future future, uint64_t deadline_ns, struct future **f)
 {
     struct runtime *rt = runtime_current;
     int why;
 
+    *f = NULL;
     if (!rt)
         return public_outside();
-    uint64_t deadline_ns = public_deadline(options);
     if (--rt->calls_left == 0 || deadline_ns != CLOCK_NEVER)
         worker_attend(rt);
     *f = public_own(rt, future, &why);
@@ -163,17 +162,30 @@ int scoop_result_of(scoop_future future, void *out,
                     const struct scoop_wait_options *options)
 {
     struct future *f;
-    int err = result_of(future, options, &f);
+    int err = public_result(future, public_deadline(options), &f);
 
     return err ? err : copy_out(runtime_current, f, out);
 }
 
-int scoop_result_bytes(scoop_future future, const void **data, size_t *len,
-                       const struct scoop_wait_options *options)
+/* The bytes are there, and not a value that was made of them. */
+static int check_bytes(struct runtime *rt, const struct future *f)
+{
+    if (!(f->flags & FUTURE_DECODED))
+        return 0;
+    return runtime_fail(rt, SCOOP_EINVAL,
+                        "the result of %s was decoded: scoop_result_json() "
+                        "has it",
+                        registry_task(&rt->registry, f->rec.number)->name);
+}
+
+int scoop_result_bytes_of(scoop_future future, const void **data, size_t *len,
+                          const struct scoop_wait_options *options)
 {
     struct future *f;
-    int err = result_of(future, options, &f);
+    int err = public_result(future, public_deadline(options), &f);
 
+    if (!err)
+        err = check_bytes(runtime_current, f);
     if (data)
         *data = err ? NULL : f->result;
     if (len)
@@ -181,11 +193,11 @@ int scoop_result_bytes(scoop_future future, const void **data, size_t *len,
     return err;
 }
 
-int scoop_join_bytes(scoop_future future, void **data, size_t *len,
-                     const struct scoop_wait_options *options)
+int scoop_join_bytes_of(scoop_future future, void **data, size_t *len,
+                        const struct scoop_wait_options *options)
 {
-    struct future *f = NULL;
-    int err = result_of(future, options, &f);
+    struct future *f;
+    int err = public_result(future, public_deadline(options), &f);
 
     if (data)
         *data = NULL;
@@ -193,6 +205,8 @@ int scoop_join_bytes(scoop_future future, void **data, size_t *len,
         *len = 0;
     if (!f || (err == SCOOP_ETIMEDOUT && f->state != FUTURE_DONE))
         return err;
+    if (!err)
+        err = check_bytes(runtime_current, f);
     if (!err && data && f->result_len) {
         if (f->flags & FUTURE_OWNS_RESULT) {
             *data = f->result;

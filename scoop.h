@@ -50,6 +50,14 @@
 #if defined __cplusplus && !defined OMPI_SKIP_MPICXX
 #define OMPI_SKIP_MPICXX 1 /* MPI's C interface only: not its old C++ one */
 #endif
+#if !defined SCOOP_NO_JSON && defined __has_include
+#if !__has_include(<jansson.h>)
+#define SCOOP_NO_JSON 1 /* everything else is there */
+#endif
+#endif
+#ifndef SCOOP_NO_JSON
+#include <jansson.h>
+#endif
 #include <mpi.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -135,7 +143,7 @@ typedef struct scoop_none {
 /* Where a bytes task writes its result; valid until the task returns. */
 typedef struct scoop_out scoop_out;
 
-enum scoop_kind { SCOOP_TYPED = 1, SCOOP_BYTES = 2 };
+enum scoop_kind { SCOOP_TYPED = 1, SCOOP_BYTES = 2, SCOOP_JSON = 3 };
 
 /* What the library knows of a task.  Made by the macros below, at link time.
  * Programs pass its address to the plain-function forms and touch no field. */
@@ -143,7 +151,8 @@ struct scoop_task {
     const char *name;
     int (*typed)(const void *in, void *out);
     int (*bytes)(const void *data, size_t len, scoop_out *out);
-    size_t in_size, out_size;   /* 0: none, and for a bytes task */
+    struct json_t *(*json)(struct json_t *in);
+    size_t in_size, out_size;   /* 0: none, and for bytes and JSON tasks */
     size_t in_align, out_align; /* powers of two */
     uint32_t kind;              /* enum scoop_kind */
     uint32_t number;            /* the registry's; 0 until a farm has started */
@@ -431,15 +440,29 @@ SCOOP_API int scoop_result_of(scoop_future future, void *out,
 SCOOP_API int scoop_join_of(scoop_future future, void *out,
                             const struct scoop_wait_options *options);
 
-/* The result of a bytes task.  scoop_result_bytes() lends it: *data is valid
- * until the future is released.  scoop_join_bytes() hands it over: the caller
- * frees *data with free() (it may be NULL where *len is 0); data and len may
- * be NULL to drop it.  Otherwise as scoop_result() and scoop_join(). */
-SCOOP_API int scoop_result_bytes(scoop_future future, const void **data,
-                                 size_t *len,
-                                 const struct scoop_wait_options *options);
-SCOOP_API int scoop_join_bytes(scoop_future future, void **data, size_t *len,
-                               const struct scoop_wait_options *options);
+/* int err = scoop_result_bytes(f, &data, &len, .timeout = seconds);
+ * int err = scoop_join_bytes(f, &data, &len, .timeout = seconds);
+ *
+ * The result of a bytes task.  scoop_result_bytes() lends it: *data, a const
+ * void *, is valid until the future is released.  scoop_join_bytes() hands it
+ * over: the caller frees *data, a void *, with free() (it may be NULL where
+ * *len is 0).  data and len may be NULL.  Otherwise as scoop_result() and
+ * scoop_join(). */
+#ifndef __cplusplus
+#define scoop_result_bytes(future, data, ...)                                  \
+    scoop_result_bytes_((future), (data),                                      \
+                        (struct scoop_wait_bytes_){.len = __VA_ARGS__})
+#define scoop_join_bytes(future, data, ...)                                    \
+    scoop_join_bytes_((future), (data),                                        \
+                      (struct scoop_wait_bytes_){.len = __VA_ARGS__})
+#endif
+
+/* The plain-function forms; options may be NULL. */
+SCOOP_API int scoop_result_bytes_of(scoop_future future, const void **data,
+                                    size_t *len,
+                                    const struct scoop_wait_options *options);
+SCOOP_API int scoop_join_bytes_of(scoop_future future, void **data, size_t *len,
+                                  const struct scoop_wait_options *options);
 
 /* Whether the task has ended, by whatever way: 1 or 0, or a negative code.
  * Does not wait for it, but lets messages in and one queued task run. */
@@ -540,6 +563,137 @@ SCOOP_API int scoop_map_task(const struct scoop_task *task, const void *in,
                              void *out, size_t n,
                              const struct scoop_map_options *options);
 
+/* ---- JSON ------------------------------------------------------------- */
+
+#ifndef SCOOP_NO_JSON
+
+/* SCOOP_TASK_JSON(fn);
+ *
+ * A task for values of any shape, with Jansson's json_t.  Stands before the
+ * function, as SCOOP_TASK() does; _AS, _DECLARE and _EXTERN are as there:
+ *
+ *     SCOOP_TASK_JSON(describe);
+ *     static json_t *describe(json_t *in) { ... }
+ *
+ * The function borrows its input (it may be changed, and kept with
+ * json_incref) and returns a new reference, `json_incref(in)` for one; or
+ * NULL to say that it failed (scoop_fail() says why).
+ *
+ * Values travel as text, whatever the place, so a task gets a value of its
+ * own, and real numbers come out as they went in.  A value that cannot be text
+ * gives SCOOP_EJSON: nested deeper than SCOOP_JSON_DEPTH or than there is
+ * stack for, longer than SCOOP_JSON_SIZE, with a string that is not UTF-8,
+ * containing itself.  As an argument it is refused by scoop_submit(), as a
+ * result it becomes the error of the future.
+ *
+ * A program that defines SCOOP_NO_JSON before it includes this header does
+ * without this section and without Jansson's header. */
+#define SCOOP_TASK_JSON(fn) SCOOP_TASK_JSON_AS(fn, #fn)
+#define SCOOP_TASK_JSON_AS(fn, task_name)                                      \
+    static json_t *fn(json_t *);                                               \
+    SCOOP_JSON_TASK_(static, fn, task_name)                                    \
+    SCOOP_JSON_CALLS_(fn)                                                      \
+    static json_t *fn(json_t *)
+#define SCOOP_TASK_JSON_DECLARE(fn)                                            \
+    json_t *fn(json_t *);                                                      \
+    extern struct scoop_task scoop_task_##fn;                                  \
+    SCOOP_JSON_CALLS_(fn)                                                      \
+    json_t *fn(json_t *)
+#define SCOOP_TASK_JSON_EXTERN(fn)                                             \
+    SCOOP_JSON_TASK_(extern struct scoop_task scoop_task_##fn;, fn, #fn)       \
+    json_t *fn(json_t *)
+
+/* scoop_future f = scoop_submit(json_task, value, .option = ...);
+ *
+ * As for other tasks; value, a json_t *, is borrowed and turned into text at
+ * once.  NULL is refused with SCOOP_EINVAL: Jansson returns it where it could
+ * make no value (no memory, NaN, infinity, a string that is not UTF-8).  What
+ * is meant by nothing is json_null().  The plain-function form is
+ * scoop_submit_json(); scoop_submit_task() takes the text of a value, which is
+ * parsed where the task runs: a mistake in it, with line and column, becomes
+ * the error of the future (SCOOP_EJSON). */
+SCOOP_API scoop_future
+scoop_submit_json(const struct scoop_task *task, const json_t *value,
+                  const struct scoop_submit_options *options);
+
+/* int err = scoop_result_json(f, &value, .timeout = seconds);
+ * int err = scoop_join_json(f, &value, .timeout = seconds);
+ *
+ * The result of a JSON task.  scoop_result_json() lends it: a reference that
+ * belongs to the future and goes with it, the same for each call.
+ * scoop_join_json() hands a reference over, for the caller to json_decref().
+ * value, a json_t **, may be NULL; *value is NULL after an error.  Otherwise
+ * as scoop_result() and scoop_join(), and SCOOP_EJSON where this task's stack
+ * is too small for the depth of the value.  scoop_result_bytes() and
+ * scoop_join_bytes() have the text, until scoop_result_json() was called. */
+#ifndef __cplusplus
+#define scoop_result_json(future, ...)                                         \
+    scoop_result_json_((future), (struct scoop_wait_json_){.out = __VA_ARGS__})
+#define scoop_join_json(future, ...)                                           \
+    scoop_join_json_((future), (struct scoop_wait_json_){.out = __VA_ARGS__})
+#endif
+
+/* The plain-function forms; options may be NULL. */
+SCOOP_API int scoop_result_json_of(scoop_future future, json_t **value,
+                                   const struct scoop_wait_options *options);
+SCOOP_API int scoop_join_json_of(scoop_future future, json_t **value,
+                                 const struct scoop_wait_options *options);
+
+/* .timeout    as for scoop_map()
+ * .in_flight  items that are submitted and not yet in the result, at most
+ *             (default: 4096, and 64 MiB of text) */
+#define SCOOP_MAP_JSON_OPTIONS                                                 \
+    double timeout;                                                            \
+    size_t in_flight;
+
+struct scoop_map_json_options {
+    SCOOP_MAP_JSON_OPTIONS
+};
+
+/* int err = scoop_map_json(json_task, array, &out, .option = ...);
+ *
+ * A task for each item of a JSON array (borrowed); *out becomes an array of
+ * their results in the same order, a new reference, or NULL after an error.
+ * out may be NULL.  Blocks; this rank helps.  If an item fails, those that
+ * have not started are dropped and the call returns as scoop_join() does;
+ * scoop_last_error() names the item, the first by index of those that failed.
+ * SCOOP_EINVAL if it is no array. */
+#ifndef __cplusplus
+#define scoop_map_json(task, array, ...)                                       \
+    scoop_map_json_(&scoop_task_##task, (array),                               \
+                    (struct scoop_map_json_args_){.out = __VA_ARGS__})
+#else
+#define scoop_map_json(task, ...)                                              \
+    scoop_map_json_(&scoop_task_##task, __VA_ARGS__)
+#endif
+
+/* The plain-function form; options may be NULL. */
+SCOOP_API int scoop_map_json_of(const struct scoop_task *task,
+                                const json_t *array, json_t **out,
+                                const struct scoop_map_json_options *options);
+
+/* Several arguments in one value, by position and by name:
+ *
+ *     {"args": [3, 4], "kwargs": {"unit": "mm"}}
+ *
+ * scoop_args() makes it of an array and an object, either of which may be NULL
+ * for none, and takes over both references, even if it fails.
+ * scoop_args_pack() makes it as json_pack() does, positions first, either part
+ * or both: scoop_args_pack("[ii]{ss}", 3, 4, "unit", "mm").  Both return a new
+ * reference, or NULL (scoop_last_error() says why).
+ * scoop_arg() finds one in such a value: by name (NULL: not), else by position
+ * from 0 (SIZE_MAX: not).  Borrowed from `in`; NULL if it was not given.
+ * scoop_unpack() is json_unpack() and, if that fails, scoop_fail() with words
+ * about what did not fit; returns 0 or SCOOP_EJSON.
+ * These four may be called from anywhere. */
+SCOOP_API json_t *scoop_args(json_t *positional, json_t *named);
+SCOOP_API json_t *scoop_args_pack(const char *format, ...);
+SCOOP_API json_t *scoop_arg(const json_t *in, size_t position,
+                            const char *name);
+SCOOP_API int scoop_unpack(json_t *in, const char *format, ...);
+
+#endif /* SCOOP_NO_JSON */
+
 /* ---- Errors ----------------------------------------------------------- */
 
 #define SCOOP_PARENTS_KEPT 16
@@ -594,6 +748,27 @@ struct scoop_wait_ {
 };
 
 #ifndef __cplusplus
+struct scoop_wait_bytes_ {
+    size_t *len;
+    double timeout;
+};
+
+static inline int scoop_result_bytes_(scoop_future future, const void **data,
+                                      struct scoop_wait_bytes_ w)
+{
+    struct scoop_wait_options options;
+    options.timeout = w.timeout;
+    return scoop_result_bytes_of(future, data, w.len, &options);
+}
+
+static inline int scoop_join_bytes_(scoop_future future, void **data,
+                                    struct scoop_wait_bytes_ w)
+{
+    struct scoop_wait_options options;
+    options.timeout = w.timeout;
+    return scoop_join_bytes_of(future, data, w.len, &options);
+}
+
 static inline int scoop_result_(scoop_future future, struct scoop_wait_ w)
 {
     struct scoop_wait_options options;
@@ -675,16 +850,22 @@ template <> struct scoop_sizeof_<scoop_none> {
     {                                                                          \
         return fn((const in *)input, (out *)output);                           \
     }                                                                          \
-    linkage struct scoop_task scoop_task_##fn = {                              \
-        task_name,           &scoop_typed_##fn,  0,                            \
-        SCOOP_SIZEOF_(in),   SCOOP_SIZEOF_(out), SCOOP_ALIGNOF_(in),           \
-        SCOOP_ALIGNOF_(out), SCOOP_TYPED,        0};                           \
+    linkage struct scoop_task scoop_task_##fn = {task_name,                    \
+                                                 &scoop_typed_##fn,            \
+                                                 0,                            \
+                                                 0,                            \
+                                                 SCOOP_SIZEOF_(in),            \
+                                                 SCOOP_SIZEOF_(out),           \
+                                                 SCOOP_ALIGNOF_(in),           \
+                                                 SCOOP_ALIGNOF_(out),          \
+                                                 SCOOP_TYPED,                  \
+                                                 0};                           \
     SCOOP_ENTRY_(fn)
 
 #define SCOOP_BYTES_TASK_(linkage, fn, task_name)                              \
-    linkage struct scoop_task scoop_task_##fn = {task_name, 0,           &fn,  \
-                                                 0,         0,           16,   \
-                                                 16,        SCOOP_BYTES, 0};   \
+    linkage struct scoop_task scoop_task_##fn = {task_name,   0, &fn, 0,       \
+                                                 0,           0, 16,  16,      \
+                                                 SCOOP_BYTES, 0};              \
     SCOOP_ENTRY_(fn)
 
 #define SCOOP_COPY_SUBMIT_(o, s)                                               \
@@ -774,6 +955,112 @@ static inline int scoop_join(scoop_future future, void *out, double timeout = 0)
     options.timeout = timeout;
     return scoop_join_of(future, out, &options);
 }
+static inline int scoop_result_bytes(scoop_future future, const void **data,
+                                     size_t *len, double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_result_bytes_of(future, data, len, &options);
+}
+static inline int scoop_join_bytes(scoop_future future, void **data,
+                                   size_t *len, double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_join_bytes_of(future, data, len, &options);
+}
 #endif
+
+#ifndef SCOOP_NO_JSON
+#define SCOOP_JSON_TASK_(linkage, fn, task_name)                               \
+    linkage struct scoop_task scoop_task_##fn = {task_name,  0, 0,  &fn,       \
+                                                 0,          0, 16, 16,        \
+                                                 SCOOP_JSON, 0};               \
+    SCOOP_ENTRY_(fn)
+
+#ifndef __cplusplus
+#define SCOOP_JSON_CALLS_(fn)                                                  \
+    struct scoop_submit_##fn {                                                 \
+        const json_t *arg;                                                     \
+        union {                                                                \
+            struct {                                                           \
+                SCOOP_SUBMIT_OPTIONS                                           \
+            };                                                                 \
+            struct scoop_submit_options options;                               \
+        };                                                                     \
+    };                                                                         \
+    static inline SCOOP_UNUSED scoop_future scoop_submit_##fn(                 \
+        struct scoop_submit_##fn s)                                            \
+    {                                                                          \
+        return scoop_submit_json(&scoop_task_##fn, s.arg, &s.options);         \
+    }
+
+struct scoop_wait_json_ {
+    json_t **out;
+    double timeout;
+};
+
+static inline int scoop_result_json_(scoop_future future,
+                                     struct scoop_wait_json_ w)
+{
+    struct scoop_wait_options options;
+    options.timeout = w.timeout;
+    return scoop_result_json_of(future, w.out, &options);
+}
+
+static inline int scoop_join_json_(scoop_future future,
+                                   struct scoop_wait_json_ w)
+{
+    struct scoop_wait_options options;
+    options.timeout = w.timeout;
+    return scoop_join_json_of(future, w.out, &options);
+}
+
+struct scoop_map_json_args_ {
+    json_t **out;
+    union {
+        struct {
+            SCOOP_MAP_JSON_OPTIONS
+        };
+        struct scoop_map_json_options options;
+    };
+};
+
+static inline int scoop_map_json_(const struct scoop_task *task,
+                                  const json_t *array,
+                                  struct scoop_map_json_args_ m)
+{
+    return scoop_map_json_of(task, array, m.out, &m.options);
+}
+#else
+#define SCOOP_JSON_CALLS_(fn)                                                  \
+    static inline SCOOP_UNUSED scoop_future                                    \
+        scoop_submit_##fn(const json_t *value, struct scoop_submit_options o = \
+                                                   scoop_submit_options())     \
+    {                                                                          \
+        return scoop_submit_json(&scoop_task_##fn, value, &o);                 \
+    }
+static inline int scoop_result_json(scoop_future future, json_t **value,
+                                    double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_result_json_of(future, value, &options);
+}
+static inline int scoop_join_json(scoop_future future, json_t **value,
+                                  double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_join_json_of(future, value, &options);
+}
+static inline int scoop_map_json_(
+    const struct scoop_task *task, const json_t *array, json_t **out,
+    struct scoop_map_json_options o = scoop_map_json_options())
+{
+    return scoop_map_json_of(task, array, out, &o);
+}
+#endif
+#endif /* SCOOP_NO_JSON */
 
 #endif

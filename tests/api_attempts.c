@@ -330,7 +330,7 @@ static void arguments(scoop_place place)
     memset(data, 3, 100000);
     f = scoop_submit(count_bytes, data, .len = 100000, .take = 1,
                      .place = place, .retries = 1);
-    CHECK(scoop_join_bytes(f, &got, &len, NULL) == 0 && len == sizeof sum);
+    CHECK(scoop_join_bytes(f, &got, &len) == 0 && len == sizeof sum);
     memcpy(&sum, got, sizeof sum);
     CHECK(sum == 300000);
     free(got);

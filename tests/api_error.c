@@ -173,7 +173,7 @@ static void words(scoop_place place)
         scoop_submit(refuse_bytes, "four", .len = 4, .place = place);
     const void *data = "";
     size_t len = 1;
-    CHECK(scoop_result_bytes(f, &data, &len, NULL) == SCOOP_EFAILED);
+    CHECK(scoop_result_bytes(f, &data, &len) == SCOOP_EFAILED);
     CHECK(!data && !len && scoop_error_of(f));
     CHECK(!strcmp(scoop_error_of(f)->message, "of 4 bytes"));
     scoop_release(f);

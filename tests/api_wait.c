@@ -305,8 +305,8 @@ static int wrong_place(int expected)
     wrong += scoop_join(f, &out, .timeout = SCOOP_NOW) != expected;
     wrong += scoop_done(f) != expected || scoop_cancel(f) != expected;
     wrong += scoop_release(f) != expected;
-    wrong += scoop_result_bytes(f, NULL, NULL, NULL) != expected;
-    wrong += scoop_join_bytes(f, NULL, NULL, NULL) != expected;
+    wrong += scoop_result_bytes(f, NULL, NULL) != expected;
+    wrong += scoop_join_bytes(f, NULL, NULL) != expected;
     wrong += scoop_map(mark, &out, &out, 1) != expected;
     wrong += scoop_stats(&stats) != expected;
     wrong += scoop_error_of(f) != NULL || scoop_last_error() != NULL;

@@ -237,7 +237,7 @@ static uint64_t join_bytes(const struct mix *mix, const struct op *op,
 {
     unsigned char *data;
     size_t len;
-    int err = scoop_join_bytes(f, (void **)&data, &len, NULL);
+    int err = scoop_join_bytes(f, (void **)&data, &len);
     uint64_t sum = op->n;
 
     if (err || len != op->n)
