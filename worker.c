@@ -270,7 +270,8 @@ static bool is_needed_elsewhere(const struct runtime *rt)
 
     return !link_is_empty(&w->ready) || !link_is_empty(&w->timers) ||
            is_clogged(rt) || rt->is_stopping || w->early ||
-           net_has_mail(rt->net) || helper_has_mail(rt->helper);
+           net_has_mail(rt->net) || helper_has_mail(rt->helper) ||
+           shared_has_news(&rt->shared);
 }
 
 static void strand_main(void *arg)
@@ -431,6 +432,8 @@ static void take_mail(struct runtime *rt, bool is_keen)
         net_poll(rt->net);
     if (helper_has_mail(rt->helper))
         helper_deliver(rt->helper);
+    if (shared_has_news(&rt->shared))
+        shared_attend(rt);
     if (net_status(rt->net)) /* a message was lost; net has said why */
         net_abort(rt->net, 1);
 }
@@ -518,14 +521,30 @@ int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
 
 /* ---- The scheduler ---------------------------------------------------- */
 
-bool worker_is_idle(const struct runtime *rt)
+/* Nothing is queued, nor asked for, and no message is put aside. */
+static bool has_nothing_to_do(const struct runtime *rt)
 {
     const struct worker *w = &rt->worker;
 
-    return !w->live && w->placed_head == w->placed_tail && !w->early &&
-           !helper_has_mail(rt->helper) && link_is_empty(&rt->guests.guests) &&
-           !deque_private_count(&rt->deque) &&
-           !deque_public_count(&rt->node.me->deque);
+    return w->placed_head == w->placed_tail && !w->early &&
+           !helper_has_mail(rt->helper) && !deque_private_count(&rt->deque) &&
+           !deque_public_count(&rt->node.me->deque) &&
+           !shared_is_busy(&rt->shared);
+}
+
+bool worker_is_idle(const struct runtime *rt)
+{
+    return !rt->worker.live && link_is_empty(&rt->guests.guests) &&
+           has_nothing_to_do(rt);
+}
+
+bool worker_is_stuck(const struct runtime *rt)
+{
+    const struct worker *w = &rt->worker;
+
+    return has_nothing_to_do(rt) && link_is_empty(&w->ready) &&
+           link_is_empty(&w->timers) && !rt->frame &&
+           !shared_has_news(&rt->shared) && !net_is_moving(rt->net);
 }
 
 /* Messages, timers, the deque's news; whether there is something to run. */
