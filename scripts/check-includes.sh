@@ -6,7 +6,8 @@
 # higher one.
 . "$(dirname "$0")/lib-check"
 
-low="clock log config error wire task fiber deque steal term registry value future node node_segment net net_cast signals"
+low="clock log config error wire task fiber deque steal term registry value future node net signals"
+low="$low node_segment net_cast"
 high="worker map broker shared helper call offer idle dump transfer runtime"
 
 # "FILE HEADER" for every include of one of our headers.

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES = 6, VERSIONS = 400, TURNS = 24, RANKS = 256 };
+enum { NAMES = 6, VERSIONS = 400, RANKS = 256 };
 
 struct value {
     uint64_t id;
@@ -30,7 +30,7 @@ static struct {
     uint64_t state[NAMES][2]; /* version and value at the end */
     unsigned vain;
     uint64_t last_id;
-    unsigned full;
+    unsigned full, turns;
 } seen;
 
 static void note(const char *what, int code)
@@ -127,7 +127,7 @@ static int act(const uint64_t *seed, SCOOP_NONE *out)
     uint64_t state = *seed;
 
     (void)out;
-    for (unsigned i = 0; i < TURNS; i++) {
+    for (unsigned i = 0; i < seen.turns; i++) {
         unsigned k = (unsigned)(sim_next(&state) % NAMES);
         int err;
         switch (sim_next(&state) % 8) {
@@ -259,6 +259,7 @@ static void run(uint64_t seed)
     p.full_one_in = sim_next(&state) % 4 ? 0 : 16;
     memset(&seen, 0, sizeof seen);
     seen.full = p.full_one_in;
+    seen.turns = p.ranks > 100 ? 3 : 24;
     sim_run(&p, root, &state, &r);
     CHECK(r.status == 0);
     CHECK(!seen.wrong);
@@ -275,7 +276,7 @@ static void run(uint64_t seed)
 int main(void)
 {
     uint64_t only = sim_asked("SIM_SEED", 0);
-    uint64_t seeds = sim_asked("SIM_SEEDS", 40);
+    uint64_t seeds = sim_asked("SIM_SEEDS", 80);
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     setenv("SCOOP_STACK", "64K", 0);
