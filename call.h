@@ -76,6 +76,8 @@ static inline int call_function(struct runtime *rt, struct frame *frame,
         call_begin_timed(rt, frame);
     if (__builtin_expect(type->kind == SCOOP_TYPED, 1))
         code = type->typed(in, out);
+    else if (type->kind == SCOOP_OPERATOR)
+        code = type->typed(in, out); /* in: two pointers */
     else
         code = type->bytes(in, (size_t)frame->task->rec.arg_len, out);
     if (__builtin_expect(frame->is_timed, 0))

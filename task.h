@@ -13,12 +13,28 @@
  *
  * A range (flag TASK_RANGE) is a stretch [first, first + count) of the items
  * of a map.  Pieces that are split off away from home keep the id of the piece
- * that they came from: the home counts items, not pieces.
+ * that they came from: the home counts items, not pieces.  What the items of a
+ * range are is told by `range`: items of the arrays, or blocks of them.  A
+ * subtree (flag TASK_SUBTREE) is a range of a reduction (reduce.c): a task like
+ * any other, with one value as its result.
  */
 #ifndef TASK_H
 #define TASK_H
 
 #include <stdint.h>
+
+struct task_range {
+    uint32_t op;      /* of a subtree: number of the reducer */
+    uint16_t retries; /* further attempts of an item */
+    uint8_t how;      /* enum range_how */
+    uint8_t block;    /* binary logarithm of the items of a block */
+};
+
+enum range_how {
+    RANGE_KEEP_GOING = 1 << 0, /* an item that fails stops no other */
+    RANGE_FOLD = 1 << 1,       /* of each block the sum (scan.c) */
+    RANGE_SWEEP = 1 << 2       /* of each block the sums so far (scan.c) */
+};
 
 struct task {
     uint64_t id;
@@ -27,11 +43,14 @@ struct task {
     uint64_t path;   /* hash of the way from the root: same on any run */
     uint64_t first;  /* range: */
     uint64_t count;
-    uint32_t step;
+    uint32_t chunk;      /* pieces of fewer items are not divided; 0: measure */
     uint32_t hops;       /* how often it has changed hands */
     int64_t deadline_ns; /* what was left when it was sent; 0: none */
-    int64_t timeout_ns;  /* for each attempt; 0: none */
-    uint64_t arg;        /* address of the argument in the home's memory */
+    union {
+        int64_t timeout_ns;      /* for each attempt; 0: none */
+        struct task_range range; /* of a range or a subtree */
+    };
+    uint64_t arg; /* address of the argument in the home's memory */
     uint64_t arg_len;
     uint32_t number; /* of the task in the registry, from 1 */
     int32_t holder;  /* rank that has it now, as far as the home knows */
@@ -48,7 +67,8 @@ enum task_flags {
     TASK_INLINE = 1 << 2, /* the argument follows the record */
     TASK_CANCEL = 1 << 3, /* cancellation was asked for */
     TASK_JOURNAL = 1 << 4,
-    TASK_ISOLATE = 1 << 5
+    TASK_ISOLATE = 1 << 5,
+    TASK_SUBTREE = 1 << 12
 };
 
 #define TASK_INLINE_MAX 88u

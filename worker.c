@@ -35,6 +35,7 @@
 #include "idle.h"
 #include "map.h"
 #include "offer.h"
+#include "reduce.h"
 #include "runtime.h"
 #include "signals.h"
 #include "transfer.h"
@@ -170,6 +171,8 @@ static int execute(struct runtime *rt, struct future *f, struct error **error)
 
     if (!type)
         return SCOOP_ENOTASK;
+    if (f->rec.flags & TASK_SUBTREE)
+        return reduce_execute(rt, f, error);
     if (type->kind == SCOOP_TYPED) {
         to = f->result = future_result_room(f, type->out_size, type->out_align);
         if (!to && type->out_size)
