@@ -36,7 +36,8 @@
 #include "transfer.h"
 #include "worker.h"
 
-#define SPLIT_NS 5000u /* a range that takes less is not worth a steal */
+#define SPLIT_NS 5000u       /* a range that takes less is not worth a steal */
+#define REPORT_NS 100000000u /* between two reports of one guest */
 
 struct slice {
     uint64_t users; /* guest pieces */
@@ -355,6 +356,7 @@ struct run {
     char *out;                 /* for the item that comes next; NULL: none */
     void *scratch;             /* for blocks: room for two values */
     struct map_report *report; /* a guest's; NULL at home */
+    uint64_t reported_ns;      /* when there was last one */
 };
 
 static int call_unit(struct runtime *rt, struct run *run,
@@ -412,6 +414,18 @@ static bool go_on(struct runtime *rt, struct run *run, struct future *f,
     return f->rec.range.how & RANGE_KEEP_GOING;
 }
 
+static void send_part(struct runtime *rt, struct run *run,
+                      const struct future *f)
+{
+    struct map_report *report = run->report;
+
+    if (rt->attended_ns - run->reported_ns < REPORT_NS || !f->rec.count)
+        return;
+    run->reported_ns = rt->attended_ns;
+    report->done = f->rec.first - report->first;
+    map_report_send_part(rt, f, report);
+}
+
 static void run_items(struct runtime *rt, struct run *run, struct future *f)
 {
     struct map_job *job = run->report ? NULL : f->job;
@@ -441,8 +455,11 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
         f->rec.arg += run->size.in; /* at home, follows rec.first */
         f->rec.first++;
         f->rec.count--;
-        if (__builtin_expect(--rt->calls_left == 0, 0))
+        if (__builtin_expect(--rt->calls_left == 0, 0)) {
             worker_attend(rt);
+            if (run->report)
+                send_part(rt, run, f);
+        }
         if (job && job->progress.is_on)
             progress_tell(rt, &job->progress);
     }
@@ -474,12 +491,13 @@ static void run_guest(struct runtime *rt, struct run *run, struct future *f)
     report.out_size = run->size.out;
     run->report = &report;
     if (run->size.out && !must_stop(f)) {
-        report.out = value_alloc((size_t)f->rec.count * run->size.out,
-                                 run->frame.type->out_align);
-        if (!report.out)
+        report.block = value_alloc((size_t)f->rec.count * run->size.out,
+                                   run->frame.type->out_align);
+        if (!report.block)
             status = SCOOP_ENOMEM;
     }
-    run->out = report.out;
+    run->out = report.out = report.block;
+    run->reported_ns = clock_now_ns();
     if (!status)
         run_items(rt, run, f);
     call_leave(rt, &run->frame);

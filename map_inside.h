@@ -82,7 +82,8 @@ struct map_bad {
 struct map_report {
     uint64_t first, count; /* items that it speaks for */
     uint64_t done;         /* of these were run, well or badly: [first, ...) */
-    char *out;             /* results of `done` items, from malloc; or NULL */
+    char *out;             /* results of `done` items, or NULL */
+    char *block;           /* where they lie, from malloc */
     size_t out_size;       /* of one */
     struct map_bad *bad;   /* stretches that ended badly, in order */
     size_t bads, bad_room;
@@ -92,6 +93,9 @@ struct map_report {
 
 void map_report_bad_take(struct map_report *report, uint64_t first,
                          uint64_t count, int status, struct error *error);
+/* Sends home what has been done, and begins anew behind it. */
+void map_report_send_part(struct runtime *rt, const struct future *guest,
+                          struct map_report *report);
 /* Sends it home; the guest is gone, and all that the report has. */
 void map_report_send_take(struct runtime *rt, struct future *guest,
                           struct map_report *report);

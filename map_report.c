@@ -14,6 +14,9 @@
  *               how much there is of each.  Items behind the first `done` were
  *               not run: a stretch says so.
  *
+ * A guest that is at it for long sends what it has in parts, so that the home
+ * can tell how far it is, and knows more when the time is over.
+ *
  * The results of items that failed are sent along, as zeros, so that the rest
  * stays one block.  A receiver trusts no number in it before it was checked.
  */
@@ -56,7 +59,7 @@ void map_report_bad_take(struct map_report *r, uint64_t first, uint64_t count,
 }
 
 /* The data of a report of which some is bad; NULL: no memory. */
-static char *pack(struct map_report *r, size_t *len)
+static char *pack_mixed(const struct map_report *r, size_t *len)
 {
     size_t out_len = (size_t)r->done * r->out_size;
     size_t bad_len = r->bads * sizeof *r->bad, error_len;
@@ -64,10 +67,11 @@ static char *pack(struct map_report *r, size_t *len)
     struct trailer trailer = {r->done, r->bads, error_len};
 
     *len = out_len + bad_len + error_len + sizeof trailer;
-    char *data = realloc(r->out, *len);
+    char *data = malloc(*len), *at = data;
     if (data) {
-        char *at = data + out_len;
-        r->out = NULL;
+        if (out_len)
+            memcpy(at, r->out, out_len);
+        at += out_len;
         memcpy(at, r->bad, bad_len);
         at += bad_len;
         if (error_len)
@@ -79,14 +83,30 @@ static char *pack(struct map_report *r, size_t *len)
     return data;
 }
 
+/* The results alone; the block itself, if nothing else is in it. */
+static char *pack_good(struct map_report *r, bool is_last, size_t *len)
+{
+    char *data = r->out;
+
+    *len = (size_t)r->done * r->out_size;
+    if (!*len)
+        return NULL;
+    if (is_last && r->out == r->block) {
+        r->block = r->out = NULL;
+        return data;
+    }
+    data = malloc(*len);
+    return data ? memcpy(data, r->out, *len) : NULL;
+}
+
 static bool is_all_alike(const struct map_report *r)
 {
     return r->bads == 1 && r->bad[0].first == r->first &&
            r->bad[0].count == r->count;
 }
 
-void map_report_send_take(struct runtime *rt, struct future *f,
-                          struct map_report *r)
+static void send_report(struct runtime *rt, const struct future *f,
+                        struct map_report *r, bool is_last)
 {
     struct wire_result body = {f->rec.id, f->rec.generation, r->first,
                                r->count,  r->status,         rt->rank};
@@ -94,20 +114,16 @@ void map_report_send_take(struct runtime *rt, struct future *f,
     size_t len = 0;
     int home = task_home(&f->rec);
 
-    if (!body.status && r->bads) {
+    if (!body.status && r->bads)
         body.status = is_all_alike(r) ? (int32_t)r->bad[0].status : SOME_BAD;
-    } else if (!body.status) {
-        data = r->out;
-        len = (size_t)r->done * r->out_size;
-        r->out = NULL;
-    }
-    if (body.status == SOME_BAD) {
-        data = pack(r, &len);
-        if (!data)
-            body.status = SCOOP_ENOMEM;
-    } else if (body.status) {
+    if (!body.status)
+        data = pack_good(r, is_last, &len);
+    else if (body.status == SOME_BAD)
+        data = pack_mixed(r, &len);
+    if (body.status >= 0 && len && !data)
+        body.status = SCOOP_ENOMEM;
+    if (body.status < 0)
         data = error_pack(r->error, &len);
-    }
     int err = net_send(rt->net, home, WIRE_RESULT, &body, data, len, NET_TAKE);
     if (err) {
         body.status = err;
@@ -116,9 +132,29 @@ void map_report_send_take(struct runtime *rt, struct future *f,
             net_abort(rt->net, 1);
         }
     }
-    free(r->out);
-    free(r->bad);
     error_free(r->error);
+    r->error = NULL;
+}
+
+void map_report_send_part(struct runtime *rt, const struct future *f,
+                          struct map_report *r)
+{
+    r->count = r->done;
+    send_report(rt, f, r, false);
+    r->first += r->done;
+    if (r->out)
+        r->out += (size_t)r->done * r->out_size;
+    r->done = 0;
+    r->bads = 0;
+    r->status = 0;
+}
+
+void map_report_send_take(struct runtime *rt, struct future *f,
+                          struct map_report *r)
+{
+    send_report(rt, f, r, true);
+    free(r->block);
+    free(r->bad);
     link_remove(&f->link);
     map_forget_guest(f);
     future_put(&rt->guests, f);

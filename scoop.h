@@ -714,8 +714,8 @@ template <> struct scoop_sizeof_<scoop_none> {
 #define SCOOP_OPERATOR_(linkage, fn, task_name, type)                          \
     static int scoop_typed_##fn(const void *input, void *output)               \
     {                                                                          \
-        const void *const *pair = (const void *const *)input;                  \
-        return fn((const type *)pair[0], (const type *)pair[1],                \
+        const void *const *pair_ = (const void *const *)input;                 \
+        return fn((const type *)pair_[0], (const type *)pair_[1],              \
                   (type *)output);                                             \
     }                                                                          \
     linkage struct scoop_task scoop_task_##fn = {task_name,                    \
@@ -738,13 +738,13 @@ template <> struct scoop_sizeof_<scoop_none> {
 /* They check types, and are all that reduce and scan need of a task. */
 #define SCOOP_TYPES_(fn, in_type, out_type)                                    \
     static inline SCOOP_UNUSED const in_type *scoop_input_of_##fn(             \
-        const in_type *in)                                                     \
+        const in_type *p_)                                                     \
     {                                                                          \
-        return in;                                                             \
+        return p_;                                                             \
     }                                                                          \
-    static inline SCOOP_UNUSED out_type *scoop_output_of_##fn(out_type *out)   \
+    static inline SCOOP_UNUSED out_type *scoop_output_of_##fn(out_type *p_)    \
     {                                                                          \
-        return out;                                                            \
+        return p_;                                                             \
     }
 #define SCOOP_COPY_REDUCE_OPTIONS_(to, from)                                   \
     (to).timeout = (from).timeout;                                             \
@@ -766,22 +766,22 @@ template <> struct scoop_sizeof_<scoop_none> {
         SCOOP_REDUCE_OPTIONS                                                   \
     };                                                                         \
     static inline SCOOP_UNUSED int scoop_reduce_by_##fn(                       \
-        struct scoop_task *task, const void *in, type *out,                    \
-        struct scoop_reduce_##fn r)                                            \
+        struct scoop_task *task_, const void *in_, type *out_,                 \
+        struct scoop_reduce_##fn r_)                                           \
     {                                                                          \
         struct scoop_reduce_options options;                                   \
-        options.neutral = r.neutral;                                           \
-        SCOOP_COPY_REDUCE_OPTIONS_(options, r)                                 \
-        return scoop_map_reduce_task(task, &scoop_task_##fn, in, out, r.n,     \
+        options.neutral = r_.neutral;                                          \
+        SCOOP_COPY_REDUCE_OPTIONS_(options, r_)                                \
+        return scoop_map_reduce_task(task_, &scoop_task_##fn, in_, out_, r_.n, \
                                      &options);                                \
     }                                                                          \
     static inline SCOOP_UNUSED int scoop_scan_by_##fn(                         \
-        struct scoop_task *task, const void *in, type *out,                    \
-        struct scoop_scan_##fn s)                                              \
+        struct scoop_task *task_, const void *in_, type *out_,                 \
+        struct scoop_scan_##fn s_)                                             \
     {                                                                          \
         struct scoop_scan_options options;                                     \
-        SCOOP_COPY_REDUCE_OPTIONS_(options, s)                                 \
-        return scoop_map_scan_task(task, &scoop_task_##fn, in, out, s.n,       \
+        SCOOP_COPY_REDUCE_OPTIONS_(options, s_)                                \
+        return scoop_map_scan_task(task_, &scoop_task_##fn, in_, out_, s_.n,   \
                                    &options);                                  \
     }                                                                          \
     SCOOP_TYPES_(fn, type, type)
@@ -834,16 +834,18 @@ template <> struct scoop_sizeof_<scoop_none> {
     scoop_##what##_by_##op(task, in, out, __VA_ARGS__)
 #define SCOOP_OPERATOR_CALLS_(fn, type)                                        \
     static inline SCOOP_UNUSED int scoop_reduce_by_##fn(                       \
-        struct scoop_task *task, const void *in, type *out, size_t n,          \
-        struct scoop_reduce_options o = scoop_reduce_options())                \
+        struct scoop_task *task_, const void *in_, type *out_, size_t n_,      \
+        struct scoop_reduce_options o_ = scoop_reduce_options())               \
     {                                                                          \
-        return scoop_map_reduce_task(task, &scoop_task_##fn, in, out, n, &o);  \
+        return scoop_map_reduce_task(task_, &scoop_task_##fn, in_, out_, n_,   \
+                                     &o_);                                     \
     }                                                                          \
     static inline SCOOP_UNUSED int scoop_scan_by_##fn(                         \
-        struct scoop_task *task, const void *in, type *out, size_t n,          \
-        struct scoop_scan_options o = scoop_scan_options())                    \
+        struct scoop_task *task_, const void *in_, type *out_, size_t n_,      \
+        struct scoop_scan_options o_ = scoop_scan_options())                   \
     {                                                                          \
-        return scoop_map_scan_task(task, &scoop_task_##fn, in, out, n, &o);    \
+        return scoop_map_scan_task(task_, &scoop_task_##fn, in_, out_, n_,     \
+                                   &o_);                                       \
     }                                                                          \
     SCOOP_TYPES_(fn, type, type)
 #define SCOOP_TYPED_CALLS_(fn, in_type, out_type)                              \
