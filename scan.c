@@ -35,6 +35,18 @@
 #include "reduce.h"
 #include "worker.h"
 
+/* Between two operations: lets others have their turn.  SCOOP_ECANCELLED: the
+ * rest is not wanted. */
+static int look_around(struct runtime *rt, const struct frame *frame)
+{
+    if (__builtin_expect(--rt->calls_left != 0, 1))
+        return 0;
+    worker_attend(rt);
+    return frame->task && (frame->task->flags & FUTURE_CANCELLED)
+               ? SCOOP_ECANCELLED
+               : 0;
+}
+
 int scan_fold_block(struct runtime *rt, const struct item_way *way,
                     struct frame *frame, uint64_t block, unsigned log2,
                     const void *in, void *out, void *scratch,
@@ -49,6 +61,8 @@ int scan_fold_block(struct runtime *rt, const struct item_way *way,
         char *next = (char *)scratch + (i & 1) * size;
         int status = item_combine(rt, way, frame, op, first + i, sum,
                                   (const char *)in + i * size, next, error);
+        if (!status)
+            status = look_around(rt, frame);
         if (status)
             return status;
         sum = next;
@@ -145,8 +159,7 @@ static int add_up(struct scan *s, struct frame *frame, struct error **error)
         memcpy(sum, s->scratch, size);
         if (s->deadline_ns != CLOCK_NEVER && clock_is_past(s->deadline_ns))
             return SCOOP_ETIMEDOUT;
-        if (--s->rt->calls_left == 0)
-            worker_attend(s->rt);
+        look_around(s->rt, frame);
     }
     return 0;
 }
