@@ -455,8 +455,11 @@ int scoop_map_reduce_task(const struct scoop_task *task,
                                   deadline_ns != CLOCK_NEVER);
     if (!f)
         return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a reduction");
-    err = worker_push(rt, f);
-    if (err) {
+    if (deadline_ns == CLOCK_NEVER && call_has_room(rt)) {
+        struct error *error = NULL; /* here, where the input is */
+        int status = reduce_execute(rt, f, &error);
+        worker_finish_take(rt, f, status, error);
+    } else if ((err = worker_push(rt, f)) != 0) {
         unmake(rt, f);
         return runtime_fail(rt, err, "reduction by %s: %s", op->name,
                             scoop_strerror(err));
