@@ -159,7 +159,8 @@ static struct error *describe(struct runtime *rt, const struct frame *frame,
     struct scoop_error e = {0};
 
     bool is_last = frame->last && frame->last->said.code == code;
-    bool has_item = frame->task && (frame->task->flags & FUTURE_PIECE);
+    bool has_item =
+        frame->task && (frame->task->rec.flags & (TASK_RANGE | TASK_SUBTREE));
 
     if (!frame->told && is_last && code == SCOOP_EFAILED) {
         struct error *more = error_pass_on(frame->last, call_name(frame));

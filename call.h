@@ -84,6 +84,8 @@ static inline int call_function(struct runtime *rt, struct frame *frame,
         call_begin_timed(rt, frame);
     if (__builtin_expect(type->kind == SCOOP_TYPED, 1))
         code = type->typed(in, out);
+    else if (type->kind == SCOOP_OPERATOR)
+        code = type->typed(in, out); /* in: two pointers */
     else
         code = call_untyped(rt, frame, in, out);
     if (__builtin_expect(frame->is_timed, 0))

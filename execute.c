@@ -16,6 +16,7 @@
 #include "call.h"
 #include "clock.h"
 #include "map.h"
+#include "reduce.h"
 #include "runtime.h"
 #include "terms.h"
 #include "transfer.h"
@@ -119,7 +120,11 @@ static int execute(struct runtime *rt, struct future *f, struct run *run)
 
     run->type = registry_task(&rt->registry, f->rec.number);
     run->attempt = f->rec.attempt;
-    int err = run->type ? prepare(run, f) : SCOOP_ENOTASK;
+    if (!run->type)
+        return SCOOP_ENOTASK;
+    if (f->rec.flags & TASK_SUBTREE)
+        return reduce_execute(rt, f, &run->error);
+    int err = prepare(run, f);
     if (err)
         return err;
     f->state = FUTURE_RUNNING;
@@ -167,7 +172,8 @@ static void run_guest(struct runtime *rt, struct future *f)
         transfer_return(rt, f, SCOOP_ECANCELLED, NULL);
     } else {
         struct run run = {0};
-        if (f->rec.timeout_ns)
+        bool is_subtree = f->rec.flags & TASK_SUBTREE;
+        if (!is_subtree && f->rec.timeout_ns)
             transfer_started(rt, f);
         int status = execute(rt, f, &run);
         f->rec.count = run.ns;

@@ -30,35 +30,14 @@
 
 #include "call.h"
 #include "clock.h"
+#include "map_inside.h"
 #include "offer.h"
-#include "public.h"
-#include "runtime.h"
+#include "scan.h"
 #include "transfer.h"
 #include "worker.h"
 
-#define SPLIT_NS 5000u /* a range that takes less is not worth a steal */
-
-struct holder {
-    uint64_t id; /* of the piece */
-    int rank;
-};
-
-struct map_job {
-    const struct scoop_task *type;
-    const char *in;
-    void *copy; /* of the input, if the caller may leave */
-    char *out;
-    uint64_t n;
-    uint64_t remaining;  /* items without a result */
-    uint64_t users;      /* pieces, and the caller */
-    struct frame *owner; /* the caller's; NULL: it has left */
-    struct strand *waiter;
-    struct error *error; /* of the lowest item that failed */
-    int status;
-    struct holder *holder; /* who has parts of its pieces */
-    size_t holders, holder_room;
-    bool is_careful; /* the caller may leave: see above */
-};
+#define SPLIT_NS 5000u       /* a range that takes less is not worth a steal */
+#define REPORT_NS 100000000u /* between two reports of one guest */
 
 struct slice {
     uint64_t users; /* guest pieces */
@@ -68,7 +47,7 @@ struct slice {
 
 /* ---- Jobs ------------------------------------------------------------- */
 
-static void let_go(struct map_job *job)
+void map_let_go(struct map_job *job)
 {
     if (--job->users)
         return;
@@ -128,33 +107,64 @@ static void stop_others(struct runtime *rt, struct map_job *job)
     }
 }
 
-static bool is_better(const struct map_job *job, int status,
-                      const struct error *error)
+static bool is_better(const struct map_job *job, uint64_t item, int status)
 {
     if (!job->status)
         return true;
-    if (job->status == SCOOP_ECANCELLED)
+    if (job->status == SCOOP_ECANCELLED || status == SCOOP_ECANCELLED)
         return status != SCOOP_ECANCELLED;
-    return error && error->said.has_item && job->error &&
-           job->error->said.has_item &&
-           error->said.item < job->error->said.item;
+    return item < job->bad;
+}
+
+static struct error *describe(struct runtime *rt, const struct map_job *job,
+                              uint64_t item, int status)
+{
+    struct scoop_error e = {0};
+
+    e.code = e.task_code = status;
+    e.task = job->type->name;
+    e.host = rt->host;
+    e.rank = rt->rank;
+    e.attempt = 1;
+    e.attempts = job->range.retries + 1;
+    e.has_item = !job->range.block;
+    e.item = e.has_item ? item : 0;
+    return error_new(&e);
 }
 
 /* Items have ended badly: the map will. */
-static void fail_take(struct runtime *rt, struct map_job *job, int status,
-                      struct error *error)
+void map_fail_take(struct runtime *rt, struct map_job *job, uint64_t first,
+                   uint64_t count, int status, struct error *error)
 {
     bool is_first = !job->status;
 
-    if (is_better(job, status, error)) {
+    if (!count) {
+        error_free(error);
+        return;
+    }
+    for (uint64_t i = first; job->item_status && i < first + count; i++)
+        job->item_status[i] = status;
+    if (is_better(job, first, status)) {
+        if (!error && status != SCOOP_ECANCELLED)
+            error = describe(rt, job, first, status);
         error_free(job->error);
         job->error = error;
         job->status = status;
+        job->bad = first;
     } else {
         error_free(error);
     }
-    if (is_first)
+    progress_add(rt, &job->progress, 0, count);
+    if (is_first && !(job->range.how & RANGE_KEEP_GOING))
         stop_others(rt, job);
+}
+
+static void note_good(struct runtime *rt, struct map_job *job, uint64_t first,
+                      uint64_t count)
+{
+    if (job->item_status)
+        memset(job->item_status + first, 0, count * sizeof *job->item_status);
+    progress_add(rt, &job->progress, count, 0);
 }
 
 static void count_done(struct runtime *rt, struct map_job *job, uint64_t items)
@@ -183,30 +193,48 @@ static void end_piece(struct runtime *rt, struct future *f)
     rt->futures.ended++;
     f->job = NULL;
     future_put(&rt->futures, f);
-    let_go(job);
+    map_let_go(job);
 }
 
 /* ---- Pieces ----------------------------------------------------------- */
 
-static struct future *new_piece(struct runtime *rt, struct map_job *job,
-                                uint64_t first, uint64_t count)
+struct map_sizes map_sizes_of(const struct scoop_task *type,
+                              const struct task_range *range)
+{
+    struct map_sizes size = {type->in_size, type->out_size};
+
+    if (range->how & (RANGE_FOLD | RANGE_SWEEP))
+        size.in <<= range->block;
+    if (range->how & RANGE_SWEEP)
+        size.out <<= range->block;
+    return size;
+}
+
+static struct map_sizes sizes_of(const struct runtime *rt, const struct task *t)
+{
+    return map_sizes_of(registry_task(&rt->registry, t->number), &t->range);
+}
+
+struct future *map_new_piece(struct runtime *rt, struct map_job *job,
+                             uint64_t first, uint64_t count)
 {
     struct future *f = future_take(&rt->futures, 0);
-    const struct scoop_task *type = job->type;
 
     if (!f)
         return NULL;
     f->flags = FUTURE_PIECE;
     f->owner = job->owner;
     f->job = job;
-    f->rec.path = job->owner->path;
+    f->rec.path = job->path;
     f->rec.first = first;
     f->rec.count = count;
-    f->arg = type->in_size
-                 ? (char *)(uintptr_t)(job->in + first * type->in_size)
-                 : NULL;
-    f->rec.arg_len = count * type->in_size;
-    f->rec.number = type->number;
+    f->rec.chunk = job->chunk;
+    f->rec.priority = job->priority;
+    f->rec.range = job->range;
+    f->arg = job->in_size ? (char *)(uintptr_t)(job->in + first * job->in_size)
+                          : NULL;
+    f->rec.arg_len = count * job->in_size;
+    f->rec.number = job->type->number;
     f->rec.flags = TASK_RANGE;
     link_add(&job->owner->children, &f->link);
 
@@ -220,7 +248,7 @@ static struct future *new_guest_piece(struct runtime *rt,
                                       uint64_t count)
 {
     struct future *f = future_take(&rt->guests, 0);
-    size_t in_size = registry_task(&rt->registry, of->rec.number)->in_size;
+    size_t in_size = sizes_of(rt, &of->rec).in;
 
     if (!f)
         return NULL;
@@ -228,6 +256,7 @@ static struct future *new_guest_piece(struct runtime *rt,
                           (of->flags & FUTURE_CANCELLED));
     f->slice = of->slice;
     f->rec = of->rec;
+    f->rec.attempt = 1;
     f->rec.first = first;
     f->rec.count = count;
     f->rec.arg += (first - of->rec.first) * in_size;
@@ -285,15 +314,20 @@ static bool is_worth_splitting(struct runtime *rt, const struct frame *frame,
 {
     const struct measure *m = frame->measure;
 
-    return f->rec.count > 1 && has_none_like(rt, &f->rec) &&
-           (!m->is_short || f->rec.count * (m->stretch_ns + 1) > SPLIT_NS);
+    if (f->rec.count < 2 || !has_none_like(rt, &f->rec))
+        return false;
+    if (f->rec.chunk)
+        return f->rec.count / 2 >= f->rec.chunk;
+    return !m->is_short ||
+           (f->rec.count << f->rec.range.block) * (m->stretch_ns + 1) >
+               SPLIT_NS;
 }
 
 static void split(struct runtime *rt, struct future *f)
 {
     uint64_t half = f->rec.count / 2;
     uint64_t first = f->rec.first + f->rec.count - half;
-    size_t in_size = registry_task(&rt->registry, f->rec.number)->in_size;
+    size_t in_size = sizes_of(rt, &f->rec).in;
     struct future *upper = NULL;
 
     if (rt->is_alone || rt->is_draining)
@@ -301,7 +335,7 @@ static void split(struct runtime *rt, struct future *f)
     if (f->flags & FUTURE_GUEST)
         upper = new_guest_piece(rt, f, first, half);
     else if (f->job->owner)
-        upper = new_piece(rt, f->job, first, half);
+        upper = map_new_piece(rt, f->job, first, half);
     if (!upper)
         return; /* goes on in one piece */
     f->rec.count -= half;
@@ -328,61 +362,93 @@ static void split(struct runtime *rt, struct future *f)
 /* What a run of a piece needs, on its stack. */
 struct run {
     struct frame frame;
-    uint64_t path; /* of the map */
-    size_t in_size, out_size;
-    char *out;     /* for the item that comes next; NULL: none */
-    uint64_t done; /* items that went well */
-    int status;
-    struct error *error;
+    struct item_way way;
+    struct map_sizes size;
+    char *out;                 /* for the item that comes next; NULL: none */
+    void *scratch;             /* for blocks: room for two values */
+    struct map_report *report; /* a guest's; NULL at home */
+    uint64_t reported_ns;      /* when there was last one */
 };
 
-static void call_item(struct runtime *rt, struct run *run,
-                      const struct future *f, const void *in, void *out)
+static int call_unit(struct runtime *rt, struct run *run,
+                     const struct future *f, const void *in, void *out,
+                     struct error **error)
 {
+    const struct task *t = &f->rec;
 
-    run->frame.path = (run->path ^ (f->rec.first + 1)) * 0x9e3779b97f4a7c15u;
-    run->frame.made = 0;
-    int code = call_function(rt, &run->frame, in, out, &run->error);
-    if (!code)
-        return;
-    run->status = run->error ? run->error->said.code : SCOOP_EFAILED;
-    if (f->flags & FUTURE_CANCELLED) { /* no wonder: its children were, too */
-        error_free(run->error);
-        run->error = NULL;
-        run->status = SCOOP_ECANCELLED;
-    }
+    if (__builtin_expect(!t->range.block, 1))
+        return item_call(rt, &run->way, &run->frame, t->first, in, out, error);
+    if (t->range.how & RANGE_FOLD)
+        return scan_fold_block(rt, &run->way, &run->frame, t->first,
+                               t->range.block, in, out, run->scratch, error);
+    return scan_sweep_block(rt, &run->way, &run->frame, t->first,
+                            t->range.block, in, out, run->scratch, error);
 }
 
 /* One item of a map that the caller may leave meanwhile. */
-static void call_careful(struct runtime *rt, struct run *run, struct future *f,
-                         const void *in)
+static int call_careful(struct runtime *rt, struct run *run, struct future *f,
+                        const void *in, struct error **error)
 {
     struct map_job *job = f->job;
-    void *out = value_alloc(run->out_size, job->type->out_align);
+    void *out = value_alloc(run->size.out, job->type->out_align);
 
-    if (run->out_size && !out)
-        run->status = SCOOP_ENOMEM;
-    else
-        call_item(rt, run, f, in, out);
-    if (!run->status && out && job->owner)
-        memcpy(job->out + f->rec.first * run->out_size, out, run->out_size);
+    if (run->size.out && !out)
+        return SCOOP_ENOMEM;
+    int status = call_unit(rt, run, f, in, out, error);
+    if (!status && out && job->owner)
+        memcpy(job->out + f->rec.first * run->size.out, out, run->size.out);
     free(out);
+    return status;
 }
 
 static bool must_stop(const struct future *f)
 {
     if (f->flags & FUTURE_CANCELLED)
         return true;
-    return !(f->flags & FUTURE_GUEST) && (f->job->status || !f->job->owner);
+    if (f->flags & FUTURE_GUEST)
+        return false;
+    return !f->job->owner ||
+           (f->job->status && !(f->rec.range.how & RANGE_KEEP_GOING));
+}
+
+/* The item has failed; whether the piece goes on. */
+static bool go_on(struct runtime *rt, struct run *run, struct future *f,
+                  int status, struct error *error)
+{
+    if (run->report) {
+        if (run->out) /* see map_report.c */
+            memset(run->out, 0, run->size.out);
+        map_report_bad_take(run->report, f->rec.first, 1, status, error);
+    } else {
+        map_fail_take(rt, f->job, f->rec.first, 1, status, error);
+    }
+    return f->rec.range.how & RANGE_KEEP_GOING;
+}
+
+static void send_part(struct runtime *rt, struct run *run,
+                      const struct future *f)
+{
+    struct map_report *report = run->report;
+
+    if (rt->attended_ns - run->reported_ns < REPORT_NS || !f->rec.count)
+        return;
+    run->reported_ns = rt->attended_ns;
+    report->done = f->rec.first - report->first;
+    map_report_send_part(rt, f, report);
 }
 
 static void run_items(struct runtime *rt, struct run *run, struct future *f)
 {
-    bool is_careful = !(f->flags & FUTURE_GUEST) && f->job->is_careful;
+    struct map_job *job = run->report ? NULL : f->job;
+    bool is_careful = job && job->is_careful;
+    bool goes_on = true;
     const char *in = f->arg;
     uint32_t is_low = f->rec.priority < 0; /* even lane 9 goes before it */
 
-    while (f->rec.count && !run->status && !must_stop(f)) {
+    while (f->rec.count && goes_on && !must_stop(f)) {
+        struct error *error = NULL;
+        int status;
+
         if (__builtin_expect(rt->lanes.filled | is_low, 0) &&
             lanes_precede(&rt->lanes, f->rec.priority)) {
             worker_yield(rt); /* a task of a higher priority goes first */
@@ -392,79 +458,88 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
             is_worth_splitting(rt, &run->frame, f))
             split(rt, f);
         if (__builtin_expect(is_careful, 0))
-            call_careful(rt, run, f, in);
+            status = call_careful(rt, run, f, in, &error);
         else
-            call_item(rt, run, f, in, run->out);
-        if (run->status)
-            break;
+            status = call_unit(rt, run, f, in, run->out, &error);
+        if (__builtin_expect(status && (f->flags & FUTURE_CANCELLED), 0)) {
+            error_free(error); /* no wonder: its children were cancelled */
+            error = NULL;
+            status = SCOOP_ECANCELLED;
+        }
+        if (__builtin_expect(status, 0))
+            goes_on = go_on(rt, run, f, status, error);
+        else if (job && (job->item_status || job->progress.is_on))
+            note_good(rt, job, f->rec.first, 1);
         if (run->out)
-            run->out += run->out_size;
+            run->out += run->size.out;
         if (in)
-            in += run->in_size;
-        f->rec.arg += run->in_size; /* at home, follows rec.first */
-        run->done++;
+            in += run->size.in;
+        f->rec.arg += run->size.in; /* at home, follows rec.first */
         f->rec.first++;
         f->rec.count--;
-        if (__builtin_expect(--rt->calls_left == 0, 0))
+        if (__builtin_expect(--rt->calls_left == 0, 0)) {
             worker_attend(rt);
+            if (run->report)
+                send_part(rt, run, f);
+        }
+        if (job && job->progress.is_on)
+            progress_tell(rt, &job->progress);
     }
 }
 
 static void run_home(struct runtime *rt, struct run *run, struct future *f)
 {
     struct map_job *job = f->job;
+    uint64_t first = f->rec.first;
 
-    if (job->out && run->out_size)
-        run->out = job->out + f->rec.first * run->out_size;
+    if (job->out && run->size.out)
+        run->out = job->out + first * run->size.out;
     run_items(rt, run, f);
     call_leave(rt, &run->frame);
-    uint64_t items = run->done + f->rec.count;
-    if (run->status)
-        fail_take(rt, job, run->status, run->error);
-    else if (f->rec.count)
-        fail_take(rt, job, SCOOP_ECANCELLED, NULL);
+    map_fail_take(rt, job, f->rec.first, f->rec.count, SCOOP_ECANCELLED, NULL);
+    uint64_t items = f->rec.first + f->rec.count - first;
     job->users++;
     end_piece(rt, f);
     count_done(rt, job, items);
-    let_go(job);
+    map_let_go(job);
 }
 
-/* Sends what there is to tell about items [first, first + count). */
-static void report(struct runtime *rt, struct future *f, uint64_t first,
-                   uint64_t count, int status, struct error *error,
-                   void *data_take, size_t len)
+static void run_guest(struct runtime *rt, struct run *run, struct future *f)
 {
-    struct wire_result body = {f->rec.id, f->rec.generation, first, count,
-                               status,    rt->rank};
-    size_t error_len = 0;
-    int err;
+    struct map_report report = {0};
+    int status = 0;
 
-    if (status) {
-        free(data_take);
-        data_take = error_pack(error, &error_len);
-        len = error_len;
-        error_free(error);
+    report.first = f->rec.first;
+    report.out_size = run->size.out;
+    run->report = &report;
+    if (run->size.out && !must_stop(f)) {
+        report.block = value_alloc((size_t)f->rec.count * run->size.out,
+                                   run->frame.type->out_align);
+        if (!report.block)
+            status = SCOOP_ENOMEM;
     }
-    err = net_send(rt->net, task_home(&f->rec), WIRE_RESULT, &body, data_take,
-                   len, NET_TAKE);
-    if (err) {
-        body.status = err;
-        if (net_send(rt->net, task_home(&f->rec), WIRE_RESULT, &body, NULL, 0,
-                     NET_COPY)) {
-            log_error(&rt->log, "no memory to send a result home");
-            net_abort(rt->net, 1);
-        }
-    }
-    link_remove(&f->link);
-    map_forget_guest(f);
-    future_put(&rt->guests, f);
+    run->out = report.out = report.block;
+    run->reported_ns = clock_now_ns();
+    if (!status)
+        run_items(rt, run, f);
+    call_leave(rt, &run->frame);
+    report.done = f->rec.first - report.first;
+    report.count = report.done + f->rec.count;
+    if (f->rec.count)
+        map_report_bad_take(&report, f->rec.first, f->rec.count,
+                            status ? status : SCOOP_ECANCELLED, NULL);
+    map_report_send_take(rt, f, &report);
 }
 
 void map_drop_guest(struct runtime *rt, struct future *piece, int status,
                     struct error *error)
 {
-    report(rt, piece, piece->rec.first, piece->rec.count, status, error, NULL,
-           0);
+    struct map_report report = {0};
+
+    report.first = piece->rec.first;
+    report.count = piece->rec.count;
+    map_report_bad_take(&report, report.first, report.count, status, error);
+    map_report_send_take(rt, piece, &report);
 }
 
 void map_drop_piece(struct runtime *rt, struct future *piece, int status,
@@ -475,30 +550,10 @@ void map_drop_piece(struct runtime *rt, struct future *piece, int status,
 
     piece->state = FUTURE_RUNNING; /* it is in no queue any more */
     job->users++;
-    fail_take(rt, job, status, error);
+    map_fail_take(rt, job, piece->rec.first, items, status, error);
     end_piece(rt, piece);
     count_done(rt, job, items);
-    let_go(job);
-}
-
-static void run_guest(struct runtime *rt, struct run *run, struct future *f)
-{
-    uint64_t first = f->rec.first;
-    char *out = NULL;
-
-    if (run->out_size && !must_stop(f)) {
-        out = value_alloc((size_t)f->rec.count * run->out_size,
-                          run->frame.type->out_align);
-        if (!out)
-            run->status = SCOOP_ENOMEM;
-    }
-    run->out = out;
-    run_items(rt, run, f);
-    call_leave(rt, &run->frame);
-    if (!run->status && f->rec.count)
-        run->status = SCOOP_ECANCELLED;
-    report(rt, f, first, run->done + f->rec.count, run->status, run->error, out,
-           (size_t)run->done * run->out_size);
+    map_let_go(job);
 }
 
 void map_run_piece(struct runtime *rt, struct future *piece)
@@ -508,184 +563,79 @@ void map_run_piece(struct runtime *rt, struct future *piece)
     struct run run;
 
     memset(&run, 0, sizeof run);
-    run.path = piece->rec.path;
-    run.in_size = type->in_size;
-    run.out_size = type->out_size;
+    run.way.path = piece->rec.path;
+    run.way.retries = piece->rec.range.retries;
+    run.size = sizes_of(rt, &piece->rec);
+    if (piece->rec.range.block) {
+        run.scratch = value_alloc(2 * type->out_size, type->out_align);
+        if (!run.scratch) {
+            if (piece->flags & FUTURE_GUEST)
+                map_drop_guest(rt, piece, SCOOP_ENOMEM, NULL);
+            else
+                map_drop_piece(rt, piece, SCOOP_ENOMEM, NULL);
+            return;
+        }
+    }
     piece->state = FUTURE_RUNNING;
-    call_enter(rt, &run.frame, piece, type, run.path);
+    call_enter(rt, &run.frame, piece, type, run.way.path);
 
     if (piece->flags & FUTURE_GUEST)
         run_guest(rt, &run, piece);
     else
         run_home(rt, &run, piece);
+    free(run.scratch);
 }
 
 /* ---- Results from elsewhere ------------------------------------------- */
 
-static int keep_items(const struct map_job *job, uint64_t first, uint64_t count,
-                      const void *data, size_t len)
+static void keep_items(struct runtime *rt, struct map_job *job,
+                       struct map_report *r)
 {
-    size_t out_size = job->type->out_size;
+    uint64_t at = r->first;
+    size_t len = (size_t)r->done * job->out_size;
 
-    if (len != count * out_size)
-        return SCOOP_EMISMATCH;
-    if (len && !data)
-        return SCOOP_ENOMEM;
     if (len && job->owner && job->out)
-        memcpy(job->out + first * out_size, data, len);
-    return 0;
+        memcpy(job->out + r->first * job->out_size, r->out, len);
+    for (size_t i = 0; i < r->bads; i++) {
+        const struct map_bad *bad = &r->bad[i];
+        struct error *error = NULL;
+        if (bad->status != SCOOP_ECANCELLED) {
+            error = r->error; /* the first that failed has it */
+            r->error = NULL;
+        }
+        note_good(rt, job, at, bad->first - at);
+        map_fail_take(rt, job, bad->first, bad->count, (int)bad->status, error);
+        at = bad->first + bad->count;
+    }
+    note_good(rt, job, at, r->first + r->count - at);
 }
 
 void map_result(struct runtime *rt, struct future *piece, uint64_t first,
                 uint64_t count, int status, const void *data, size_t len)
 {
     struct map_job *job = piece->job;
+    struct map_report report;
 
     if (count > piece->rec.count || first > job->n || count > job->n - first) {
         log_error(&rt->log, "a result of %s is out of the map's range",
                   job->type->name);
+        first = piece->rec.first;
         count = piece->rec.count;
         status = SCOOP_EMISMATCH;
         len = 0;
     }
-    if (!status)
-        status = keep_items(job, first, count, data, len);
     job->users++;
-    if (status) {
-        struct error *error = error_unpack(data, len);
-        if (!error)
-            error = call_error(rt, piece, status, NULL);
-        fail_take(rt, job, status, error);
-    }
+    int err = map_report_read(&report, first, count, job->out_size, status,
+                              data, len);
+    if (err)
+        map_fail_take(rt, job, first, count, err, NULL);
+    else
+        keep_items(rt, job, &report);
+    error_free(report.error);
+    free(report.bad);
     piece->rec.count -= count;
     if (!piece->rec.count)
         end_piece(rt, piece);
     count_done(rt, job, count);
-    let_go(job);
-}
-
-/* ---- The call --------------------------------------------------------- */
-
-static void wait_job(struct runtime *rt, struct map_job *job,
-                     uint64_t deadline_ns)
-{
-    while (job->remaining) {
-        if (--rt->calls_left == 0) {
-            worker_attend(rt);
-            if (!job->remaining)
-                break;
-        }
-        if (deadline_ns == CLOCK_NEVER) {
-            if (worker_help(rt))
-                continue;
-        } else if (clock_is_past(deadline_ns)) {
-            return;
-        }
-        job->waiter = rt->strand;
-        worker_park(rt, deadline_ns, "the items of a map", NULL);
-        job->waiter = NULL;
-    }
-}
-
-/* The caller goes: its pieces are nobody's any more. */
-static void leave(struct runtime *rt, struct map_job *job)
-{
-    struct link *head = &job->owner->children, *next;
-
-    job->owner = NULL;
-    for (struct link *l = head->next; l != head; l = next) {
-        struct future *f = future_of_link(l);
-        next = l->next;
-        if (!(f->flags & FUTURE_PIECE) || f->job != job)
-            continue;
-        link_remove(&f->link);
-        worker_release(rt, f);
-    }
-}
-
-static int map_run(struct runtime *rt, const struct scoop_task *task,
-                   const void *in, void *out, size_t n, uint64_t deadline_ns)
-{
-    struct map_job *job;
-    struct future *whole;
-    int status;
-
-    if (!n)
-        return 0;
-    job = calloc(1, sizeof *job);
-    if (!job)
-        return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a map");
-    job->type = task;
-    job->in = in;
-    job->out = out;
-    job->n = job->remaining = n;
-    job->users = 1;
-    job->owner = rt->frame;
-    job->is_careful = deadline_ns != CLOCK_NEVER;
-    if (job->is_careful && task->in_size) {
-        job->copy = value_alloc(n * task->in_size, task->in_align);
-        if (!job->copy) {
-            let_go(job);
-            return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a map");
-        }
-        job->in = memcpy(job->copy, in, n * task->in_size);
-    }
-    whole = new_piece(rt, job, 0, n);
-    if (!whole) {
-        let_go(job);
-        return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a map");
-    }
-    if (deadline_ns == CLOCK_NEVER && call_has_room(rt))
-        map_run_piece(rt, whole);
-    else if (worker_push(rt, whole))
-        map_drop_piece(rt, whole, SCOOP_ENOMEM, NULL);
-    wait_job(rt, job, deadline_ns);
-    status = job->status;
-    if (job->remaining) {
-        leave(rt, job);
-        status =
-            runtime_fail(rt, SCOOP_ETIMEDOUT,
-                         "map of %s: the time given has passed", task->name);
-    } else if (status && job->error) {
-        runtime_set_error_take(rt, job->error);
-        job->error = NULL;
-    } else if (status) {
-        runtime_fail(rt, status, "map of %s: %s", task->name,
-                     scoop_strerror(status));
-    }
-    job->owner = NULL;
-    let_go(job);
-    return status;
-}
-
-int scoop_map_task(const struct scoop_task *task, const void *in, void *out,
-                   size_t n, const struct scoop_map_options *options)
-{
-    struct scoop_wait_options wait = {options ? options->timeout : 0};
-    struct runtime *rt = runtime_current;
-
-    if (!rt)
-        return public_outside();
-    if (!task)
-        return runtime_fail(rt, SCOOP_EINVAL, "the task is NULL");
-    int err = public_check_task(rt, task, "", task->in_size);
-    if (err)
-        return err;
-    if (task->kind != SCOOP_TYPED)
-        return runtime_fail(rt, SCOOP_EINVAL,
-                            "%s is a bytes task: it has no arrays to map over",
-                            task->name);
-    if (n && ((task->in_size && !in) || (task->out_size && !out)))
-        return runtime_fail(rt, SCOOP_EINVAL,
-                            "an array of a map of %s is "
-                            "NULL",
-                            task->name);
-    size_t widest =
-        task->in_size > task->out_size ? task->in_size : task->out_size;
-    if (widest && n > SIZE_MAX / 2 / widest)
-        return runtime_fail(rt, SCOOP_EINVAL, "a map of %zu items cannot be",
-                            n);
-    if (--rt->calls_left == 0)
-        worker_attend(rt);
-    return map_run(rt, task, in, out, n, public_deadline(&wait));
+    map_let_go(job);
 }

@@ -106,6 +106,10 @@ int public_check_task(struct runtime *rt, const struct scoop_task *task,
                             "the task \"%s\" is not "
                             "registered",
                             task->name ? task->name : "?");
+    if (task->kind == SCOOP_OPERATOR)
+        return runtime_fail(rt, SCOOP_EINVAL,
+                            "%s is a reducer: it cannot be run by itself",
+                            task->name);
     if (!arg && len)
         return runtime_fail(rt, SCOOP_EINVAL, "the argument of %s is NULL",
                             task->name);

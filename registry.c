@@ -68,7 +68,7 @@ static int is_power_of_two(size_t n)
 
 static int has_function(const struct scoop_task *t)
 {
-    if (t->kind == SCOOP_TYPED)
+    if (t->kind == SCOOP_TYPED || t->kind == SCOOP_OPERATOR)
         return t->typed != NULL;
     return t->kind == SCOOP_BYTES ? t->bytes != NULL : t->json != NULL;
 }
@@ -77,7 +77,7 @@ static int check(const struct scoop_task *t, char *why, size_t why_len)
 {
     if (!t->name || !*t->name)
         snprintf(why, why_len, "a task has no name");
-    else if (t->kind < SCOOP_TYPED || t->kind > SCOOP_JSON)
+    else if (t->kind < SCOOP_TYPED || t->kind > SCOOP_OPERATOR)
         snprintf(why, why_len, "task \"%s\" is of unknown kind %u", t->name,
                  t->kind);
     else if (!has_function(t))

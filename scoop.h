@@ -143,13 +143,18 @@ typedef struct scoop_none {
 /* Where a bytes task writes its result; valid until the task returns. */
 typedef struct scoop_out scoop_out;
 
-enum scoop_kind { SCOOP_TYPED = 1, SCOOP_BYTES = 2, SCOOP_JSON = 3 };
+enum scoop_kind {
+    SCOOP_TYPED = 1,
+    SCOOP_BYTES = 2,
+    SCOOP_JSON = 3,
+    SCOOP_OPERATOR = 4
+};
 
 /* What the library knows of a task.  Made by the macros below, at link time.
  * Programs pass its address to the plain-function forms and touch no field. */
 struct scoop_task {
     const char *name;
-    int (*typed)(const void *in, void *out);
+    int (*typed)(const void *in, void *out); /* also a reducer's */
     int (*bytes)(const void *data, size_t len, scoop_out *out);
     struct json_t *(*json)(struct json_t *in);
     size_t in_size, out_size;   /* 0: none, and for bytes and JSON tasks */
@@ -531,10 +536,50 @@ SCOOP_API int scoop_release(scoop_future future);
 
 /* ---- Map -------------------------------------------------------------- */
 
+/* What a map does when an item fails. */
+enum scoop_on_error {
+    SCOOP_STOP = 0,  /* items that have not started are dropped */
+    SCOOP_KEEP_GOING /* the others are run all the same */
+};
+
+/* How far a map is. */
+struct scoop_progress {
+    const char *label;            /* `.progress`, or the task's name */
+    uint64_t done, failed, total; /* items; failed ones are not among `done` */
+    double seconds;               /* since the map began */
+    double rate;                  /* items that ended, per second */
+    double eta;                   /* seconds to go at that rate; < 0: unknown */
+};
+
 /* .timeout   as for a wait: when it has passed the map returns SCOOP_ETIMEDOUT
  *            and writes no more to the output; items that have not started
- *            are dropped */
-#define SCOOP_MAP_OPTIONS double timeout;
+ *            are dropped
+ * .chunk     a part of the map that has fewer than twice so many items is not
+ *            divided between ranks any more (default: measured)
+ * .retries   so many further attempts of an item that fails, at once and
+ *            where it ran; the error tells which attempt it was (at most
+ *            65,535; negative: none)
+ * .on_error  SCOOP_STOP or SCOOP_KEEP_GOING
+ * .status    room for n statuses: 0 or SCOOP_E... of each item.  Items that
+ *            were dropped, or had not ended when the time was over, have
+ *            SCOOP_ECANCELLED.  Where it is 0 the output is right, whatever
+ *            the map returns.
+ * .priority  of its items: as for scoop_submit()
+ * .progress  a name for the map: its progress is shown
+ * .on_progress, .progress_arg
+ *            called with the map's progress on this rank now and then, at
+ *            most ten times a second or so, and once at the end.  It may look
+ *            and print; it must not submit, wait or map. */
+#define SCOOP_MAP_OPTIONS                                                      \
+    double timeout;                                                            \
+    size_t chunk;                                                              \
+    int retries;                                                               \
+    enum scoop_on_error on_error;                                              \
+    int *status;                                                               \
+    int priority;                                                              \
+    const char *progress;                                                      \
+    void (*on_progress)(const struct scoop_progress *progress, void *arg);     \
+    void *progress_arg;
 
 struct scoop_map_options {
     SCOOP_MAP_OPTIONS
@@ -546,9 +591,10 @@ struct scoop_map_options {
  * ended; this rank helps.  in is not copied (but with .timeout it
  * is): it must stay as it is until the call returns.  in (out) may be NULL for
  * a task without input (output).  If an item fails, those that have not started
- * are dropped, out is unspecified, and the call returns SCOOP_EFAILED;
- * scoop_last_error() names the item, the first by index of those that failed.
- * Otherwise returns as scoop_join(). */
+ * are dropped (but see .on_error), out is unspecified where .status does not
+ * say otherwise, and the call returns SCOOP_EFAILED; scoop_last_error() names
+ * the item, the first by index of those that failed.  Otherwise returns as
+ * scoop_join(). */
 #ifndef __cplusplus
 #define scoop_map(task, in_array, out_array, ...)                              \
     scoop_map_##task((struct scoop_map_##task){.in = (in_array),               \
@@ -562,6 +608,111 @@ struct scoop_map_options {
 SCOOP_API int scoop_map_task(const struct scoop_task *task, const void *in,
                              void *out, size_t n,
                              const struct scoop_map_options *options);
+
+/* ---- Reduce and scan -------------------------------------------------- */
+
+/* SCOOP_REDUCER(fn, type);
+ *
+ * Stands before a function that makes one value of two, at file scope:
+ *
+ *     SCOOP_REDUCER(add, double);
+ *     static int add(const double *left, const double *right, double *out)
+ *     {
+ *         *out = *left + *right;
+ *         return 0;                          // non-zero: it failed
+ *     }
+ *
+ * `left` stands for items of smaller index than `right`; `out` is neither.
+ * The operation should be associative; it need not be commutative.  It has a
+ * name among those of the tasks, and may call what a task may, but it cannot
+ * be submitted.  SCOOP_REDUCER_AS(fn, "name", type), SCOOP_REDUCER_DECLARE(fn,
+ * type), SCOOP_REDUCER_EXTERN(fn, type) as for tasks. */
+#define SCOOP_REDUCER(fn, type) SCOOP_REDUCER_AS(fn, #fn, type)
+#define SCOOP_REDUCER_AS(fn, task_name, type)                                  \
+    static int fn(const type *, const type *, type *);                         \
+    SCOOP_OPERATOR_(static, fn, task_name, type)                               \
+    SCOOP_OPERATOR_CALLS_(fn, type)                                            \
+    static int fn(const type *, const type *, type *)
+#define SCOOP_REDUCER_DECLARE(fn, type)                                        \
+    int fn(const type *, const type *, type *);                                \
+    extern struct scoop_task scoop_task_##fn;                                  \
+    SCOOP_OPERATOR_CALLS_(fn, type)                                            \
+    int fn(const type *, const type *, type *)
+#define SCOOP_REDUCER_EXTERN(fn, type)                                         \
+    SCOOP_OPERATOR_(extern struct scoop_task scoop_task_##fn;, fn, #fn, type)  \
+    int fn(const type *, const type *, type *)
+
+/* .timeout, .chunk, .retries  as for scoop_map(); retries are for the reducer
+ *            as well
+ * .neutral   the result where there are no items (reduce only) */
+#define SCOOP_REDUCE_OPTIONS                                                   \
+    double timeout;                                                            \
+    size_t chunk;                                                              \
+    int retries;
+
+struct scoop_reduce_options {
+    const void *neutral;
+    SCOOP_REDUCE_OPTIONS
+};
+struct scoop_scan_options {
+    SCOOP_REDUCE_OPTIONS
+};
+
+/* int err = scoop_map_reduce(task, op, in, &result, n, .option = ...);
+ *
+ * result = task(in[0]) op task(in[1]) op ... op task(in[n - 1]), in parallel;
+ * blocks; this rank helps.  How the operations are grouped depends on n alone:
+ * items are paired with their neighbours (0 with 1, 2 with 3, ...), these
+ * pairs with theirs, and so on until one value is left; what has no neighbour
+ * is passed up as it is.  So a sum of floating-point numbers has the same bits
+ * on any number of ranks (of one kind of processor), and the rounding error of
+ * a pairwise sum.  With one item no operation is done; with none the result is
+ * .neutral, or the call returns SCOOP_EEMPTY.
+ *
+ * As for scoop_map(): in must stay until the call returns, unless there is a
+ * time-out; if an item or an operation fails what has not started is dropped,
+ * the call returns SCOOP_EFAILED, and scoop_last_error() tells which: an item
+ * (has_item), or the reducer.  On failure *result is as it was.
+ *
+ * scoop_reduce(op, in, &result, n, ...) is the same for values that are there
+ * already. */
+#define scoop_map_reduce(task, op, in_array, result, ...)                      \
+    SCOOP_CALL_(reduce, op, &scoop_task_##task,                                \
+                scoop_input_of_##task(in_array),                               \
+                scoop_output_of_##task(result), __VA_ARGS__)
+#define scoop_reduce(op, in_array, result, ...)                                \
+    SCOOP_CALL_(reduce, op, 0, scoop_input_of_##op(in_array), (result),        \
+                __VA_ARGS__)
+
+/* int err = scoop_map_scan(task, op, in, out, n, .option = ...);
+ *
+ * The sums so far: out[i] = task(in[0]) op ... op task(in[i]), in parallel, in
+ * two passes over the mapped values.  Equal to the fold from left to right
+ * where op is associative.  How operations are grouped depends on n alone:
+ * there are blocks of 2^k items, k = floor(log2(n) / 2).  Each
+ * block's sum and the sum of the blocks before each are folded from the left;
+ * an item of a block is that sum, folded with the items of its block from the
+ * left.  With no items nothing is done.  On failure out is unspecified.
+ * Otherwise as scoop_map_reduce().
+ *
+ * scoop_scan(op, in, out, n, ...): for values that are there already; in and
+ * out may be the same array. */
+#define scoop_map_scan(task, op, in_array, out_array, ...)                     \
+    SCOOP_CALL_(scan, op, &scoop_task_##task, scoop_input_of_##task(in_array), \
+                scoop_output_of_##task(out_array), __VA_ARGS__)
+#define scoop_scan(op, in_array, out_array, ...)                               \
+    SCOOP_CALL_(scan, op, 0, scoop_input_of_##op(in_array), (out_array),       \
+                __VA_ARGS__)
+
+/* The plain-function forms; task NULL: no map before; options may be NULL. */
+SCOOP_API int scoop_map_reduce_task(const struct scoop_task *task,
+                                    const struct scoop_task *op, const void *in,
+                                    void *result, size_t n,
+                                    const struct scoop_reduce_options *options);
+SCOOP_API int scoop_map_scan_task(const struct scoop_task *task,
+                                  const struct scoop_task *op, const void *in,
+                                  void *out, size_t n,
+                                  const struct scoop_scan_options *options);
 
 /* ---- JSON ------------------------------------------------------------- */
 
@@ -1208,6 +1359,26 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
                                                  0};                           \
     SCOOP_ENTRY_(fn)
 
+/* `input` is two pointers: to the left and to the right operand. */
+#define SCOOP_OPERATOR_(linkage, fn, task_name, type)                          \
+    static int scoop_typed_##fn(const void *input, void *output)               \
+    {                                                                          \
+        const void *const *pair_ = (const void *const *)input;                 \
+        return fn((const type *)pair_[0], (const type *)pair_[1],              \
+                  (type *)output);                                             \
+    }                                                                          \
+    linkage struct scoop_task scoop_task_##fn = {task_name,                    \
+                                                 &scoop_typed_##fn,            \
+                                                 0,                            \
+                                                 0,                            \
+                                                 SCOOP_SIZEOF_(type),          \
+                                                 SCOOP_SIZEOF_(type),          \
+                                                 SCOOP_ALIGNOF_(type),         \
+                                                 SCOOP_ALIGNOF_(type),         \
+                                                 SCOOP_OPERATOR,               \
+                                                 0};                           \
+    SCOOP_ENTRY_(fn)
+
 #define SCOOP_BYTES_TASK_(linkage, fn, task_name)                              \
     linkage struct scoop_task scoop_task_##fn = {task_name,   0, &fn, 0,       \
                                                  0,           0, 16,  16,      \
@@ -1224,9 +1395,58 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
     o.borrow = s.borrow;                                                       \
     o.take = s.take;                                                           \
     o.done_there = s.done_there;
+/* They check types, and are all that reduce and scan need of a task. */
+#define SCOOP_TYPES_(fn, in_type, out_type)                                    \
+    static inline SCOOP_UNUSED const in_type *scoop_input_of_##fn(             \
+        const in_type *p_)                                                     \
+    {                                                                          \
+        return p_;                                                             \
+    }                                                                          \
+    static inline SCOOP_UNUSED out_type *scoop_output_of_##fn(out_type *p_)    \
+    {                                                                          \
+        return p_;                                                             \
+    }
+#define SCOOP_COPY_REDUCE_OPTIONS_(to, from)                                   \
+    (to).timeout = (from).timeout;                                             \
+    (to).chunk = (from).chunk;                                                 \
+    (to).retries = (from).retries;
 
 #ifndef __cplusplus
+#define SCOOP_CALL_(what, op, task, in, out, ...)                              \
+    scoop_##what##_by_##op(task, in, out,                                      \
+                           (struct scoop_##what##_##op){.n = __VA_ARGS__})
+#define SCOOP_OPERATOR_CALLS_(fn, type)                                        \
+    struct scoop_reduce_##fn {                                                 \
+        size_t n;                                                              \
+        const type *neutral;                                                   \
+        SCOOP_REDUCE_OPTIONS                                                   \
+    };                                                                         \
+    struct scoop_scan_##fn {                                                   \
+        size_t n;                                                              \
+        SCOOP_REDUCE_OPTIONS                                                   \
+    };                                                                         \
+    static inline SCOOP_UNUSED int scoop_reduce_by_##fn(                       \
+        struct scoop_task *task_, const void *in_, type *out_,                 \
+        struct scoop_reduce_##fn r_)                                           \
+    {                                                                          \
+        struct scoop_reduce_options options;                                   \
+        options.neutral = r_.neutral;                                          \
+        SCOOP_COPY_REDUCE_OPTIONS_(options, r_)                                \
+        return scoop_map_reduce_task(task_, &scoop_task_##fn, in_, out_, r_.n, \
+                                     &options);                                \
+    }                                                                          \
+    static inline SCOOP_UNUSED int scoop_scan_by_##fn(                         \
+        struct scoop_task *task_, const void *in_, type *out_,                 \
+        struct scoop_scan_##fn s_)                                             \
+    {                                                                          \
+        struct scoop_scan_options options;                                     \
+        SCOOP_COPY_REDUCE_OPTIONS_(options, s_)                                \
+        return scoop_map_scan_task(task_, &scoop_task_##fn, in_, out_, s_.n,   \
+                                   &options);                                  \
+    }                                                                          \
+    SCOOP_TYPES_(fn, type, type)
 #define SCOOP_TYPED_CALLS_(fn, in_type, out_type)                              \
+    SCOOP_TYPES_(fn, in_type, out_type)                                        \
     struct scoop_submit_##fn {                                                 \
         const in_type *arg;                                                    \
         SCOOP_SUBMIT_OPTIONS                                                   \
@@ -1249,6 +1469,14 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
     {                                                                          \
         struct scoop_map_options options;                                      \
         options.timeout = m.timeout;                                           \
+        options.chunk = m.chunk;                                               \
+        options.retries = m.retries;                                           \
+        options.on_error = m.on_error;                                         \
+        options.status = m.status;                                             \
+        options.priority = m.priority;                                         \
+        options.progress = m.progress;                                         \
+        options.on_progress = m.on_progress;                                   \
+        options.progress_arg = m.progress_arg;                                 \
         return scoop_map_task(&scoop_task_##fn, m.in, m.out, m.n, &options);   \
     }
 #define SCOOP_BYTES_CALLS_(fn)                                                 \
@@ -1266,7 +1494,26 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
     }
 #else
 /* C++ has no options by name: fill a struct scoop_submit_options. */
+#define SCOOP_CALL_(what, op, task, in, out, ...)                              \
+    scoop_##what##_by_##op(task, in, out, __VA_ARGS__)
+#define SCOOP_OPERATOR_CALLS_(fn, type)                                        \
+    static inline SCOOP_UNUSED int scoop_reduce_by_##fn(                       \
+        struct scoop_task *task_, const void *in_, type *out_, size_t n_,      \
+        struct scoop_reduce_options o_ = scoop_reduce_options())               \
+    {                                                                          \
+        return scoop_map_reduce_task(task_, &scoop_task_##fn, in_, out_, n_,   \
+                                     &o_);                                     \
+    }                                                                          \
+    static inline SCOOP_UNUSED int scoop_scan_by_##fn(                         \
+        struct scoop_task *task_, const void *in_, type *out_, size_t n_,      \
+        struct scoop_scan_options o_ = scoop_scan_options())                   \
+    {                                                                          \
+        return scoop_map_scan_task(task_, &scoop_task_##fn, in_, out_, n_,     \
+                                   &o_);                                       \
+    }                                                                          \
+    SCOOP_TYPES_(fn, type, type)
 #define SCOOP_TYPED_CALLS_(fn, in_type, out_type)                              \
+    SCOOP_TYPES_(fn, in_type, out_type)                                        \
     static inline SCOOP_UNUSED scoop_future                                    \
         scoop_submit_##fn(const in_type *arg, struct scoop_submit_options o =  \
                                                   scoop_submit_options())      \

@@ -13,12 +13,28 @@
  *
  * A range (flag TASK_RANGE) is a stretch [first, first + count) of the items
  * of a map.  Pieces that are split off away from home keep the id of the piece
- * that they came from: the home counts items, not pieces.
+ * that they came from: the home counts items, not pieces.  What the items of a
+ * range are is told by `range`: items of the arrays, or blocks of them.  A
+ * subtree (flag TASK_SUBTREE) is a range of a reduction (reduce.c): a task like
+ * any other, with one value as its result.
  */
 #ifndef TASK_H
 #define TASK_H
 
 #include <stdint.h>
+
+struct task_range {
+    uint32_t op;      /* of a subtree: number of the reducer */
+    uint16_t retries; /* further attempts of an item */
+    uint8_t how;      /* enum range_how */
+    uint8_t block;    /* binary logarithm of the items of a block */
+};
+
+enum range_how {
+    RANGE_KEEP_GOING = 1 << 0, /* an item that fails stops no other */
+    RANGE_FOLD = 1 << 1,       /* of each block the sum (scan.c) */
+    RANGE_SWEEP = 1 << 2       /* of each block the sums so far (scan.c) */
+};
 
 struct task {
     uint64_t id;
@@ -27,12 +43,19 @@ struct task {
     uint64_t path;   /* hash of the way from the root: same on any run */
     uint64_t first;  /* range: */
     uint64_t count;
-    uint32_t then;       /* number of the task for its result; 0: none */
+    union {
+        uint32_t then;  /* number of the task for its result; 0: none */
+        uint32_t chunk; /* range: pieces of fewer items are not divided; 0:
+                         * measure */
+    };
     uint32_t hops;       /* how often it has changed hands */
     uint64_t created_ns; /* at home: on its clock; elsewhere 0 */
-    uint64_t timeout_ns; /* for each attempt; 0: none */
-    uint64_t arg;        /* address of the argument in the home's memory; at
-                          * home: its struct terms, or 0 */
+    union {
+        uint64_t timeout_ns;     /* for each attempt; 0: none */
+        struct task_range range; /* of a range or a subtree */
+    };
+    uint64_t arg; /* address of the argument in the home's memory; at home, if
+                   * it is no range: its struct terms, or 0 */
     uint64_t arg_len;
     uint32_t number; /* of the task in the registry, from 1 */
     int32_t holder;  /* rank that has it now, as far as the home knows */
@@ -51,7 +74,8 @@ enum task_flags {
     TASK_JOURNAL = 1 << 4,
     TASK_ISOLATE = 1 << 5,
     TASK_DROPPED = 1 << 6, /* home: its holder will not run it */
-    TASK_NODE = 1 << 8     /* `place` is a node, which it must not leave */
+    TASK_NODE = 1 << 8,    /* `place` is a node, which it must not leave */
+    TASK_SUBTREE = 1 << 12
 };
 
 #define TASK_PRIORITY_MAX 4 /* and -4 at least */

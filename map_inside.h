@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* map_inside.h -- what the files of the map share
+ *
+ * map.c has the essay; map_report.c is what a guest tells its home, map_call.c
+ * the call that waits for all of it.  scan.c orders ranges of its own kind.
+ */
+#ifndef MAP_INSIDE_H
+#define MAP_INSIDE_H
+
+#include "item.h"
+#include "progress.h"
+#include "runtime.h"
+
+struct holder {
+    uint64_t id; /* of the piece */
+    int rank;
+};
+
+struct map_job {
+    const struct scoop_task *type;
+    const char *in;
+    void *copy; /* of the input, if the caller may leave */
+    char *out;
+    int *item_status; /* the caller's; NULL: not asked for, or it has left */
+    size_t in_size, out_size; /* of an item, or block */
+    uint64_t n;
+    uint64_t path;
+    uint64_t remaining;  /* items without a result */
+    uint64_t users;      /* pieces, and the caller */
+    struct frame *owner; /* the caller's; NULL: it has left */
+    struct strand *waiter;
+    struct error *error; /* of the lowest item that failed */
+    uint64_t bad;        /* that item */
+    int status;
+    struct task_range range;
+    uint32_t chunk;
+    int8_t priority;
+    struct holder *holder; /* who has parts of its pieces */
+    size_t holders, holder_room;
+    bool is_careful; /* the caller may leave: see map.c */
+    struct progress progress;
+};
+
+/* What a caller wants done. */
+struct map_order {
+    const struct scoop_task *task;
+    const void *in;
+    void *out;
+    uint64_t n; /* items, or blocks of 2^range.block items */
+    struct task_range range;
+    uint64_t deadline_ns;
+    struct scoop_map_options options;
+};
+
+/* Blocks until done; 0 or a code, with the caller's last error set. */
+int map_run(struct runtime *rt, const struct map_order *order);
+
+/* *out: how often an item is tried again, of the option `retries`. */
+int map_check_retries(struct runtime *rt, int retries, uint16_t *out);
+
+/* Bytes of one item, or block, of a range. */
+struct map_sizes {
+    size_t in, out;
+};
+struct map_sizes map_sizes_of(const struct scoop_task *type,
+                              const struct task_range *range);
+
+struct future *map_new_piece(struct runtime *rt, struct map_job *job,
+                             uint64_t first, uint64_t count);
+void map_let_go(struct map_job *job);
+
+/* Items [first, first + count) of the job have ended with that status. */
+void map_fail_take(struct runtime *rt, struct map_job *job, uint64_t first,
+                   uint64_t count, int status, struct error *error);
+
+/* ---- What a guest has to tell: map_report.c --------------------------- */
+
+struct map_bad {
+    uint64_t first, count;
+    int64_t status;
+};
+
+struct map_report {
+    uint64_t first, count; /* items that it speaks for */
+    uint64_t done;         /* of these were run, well or badly: [first, ...) */
+    char *out;             /* results of `done` items, or NULL */
+    char *block;           /* where they lie, from malloc */
+    size_t out_size;       /* of one */
+    struct map_bad *bad;   /* stretches that ended badly, in order */
+    size_t bads, bad_room;
+    int status;          /* there was no memory for the list */
+    struct error *error; /* of the lowest item that failed, or NULL */
+};
+
+void map_report_bad_take(struct map_report *report, uint64_t first,
+                         uint64_t count, int status, struct error *error);
+/* Sends home what has been done, and begins anew behind it. */
+void map_report_send_part(struct runtime *rt, const struct future *guest,
+                          struct map_report *report);
+/* Sends it home; the guest is gone, and all that the report has. */
+void map_report_send_take(struct runtime *rt, struct future *guest,
+                          struct map_report *report);
+/* At home: sorts what has come into `report`; all of it stays where it is but
+ * for the error.  0, or what is wrong with it. */
+int map_report_read(struct map_report *report, uint64_t first, uint64_t count,
+                    size_t out_size, int status, const void *data, size_t len);
+
+#endif
