@@ -757,14 +757,16 @@ SCOOP_API int scoop_map_scan_task(const struct scoop_task *task,
 /* scoop_future f = scoop_submit(json_task, value, .option = ...);
  *
  * As for other tasks; value, a json_t *, is borrowed and turned into text at
- * once.  NULL is refused with SCOOP_EINVAL: Jansson returns it where it could
+ * once (.borrow changes nothing).  With .take = 1 the reference is given to the
+ * library, even if the call fails: scoop_submit(fn, json_pack(...), .take = 1).
+ * NULL is refused with SCOOP_EINVAL: Jansson returns it where it could
  * make no value (no memory, NaN, infinity, a string that is not UTF-8).  What
  * is meant by nothing is json_null().  The plain-function form is
  * scoop_submit_json(); scoop_submit_task() takes the text of a value, which is
  * parsed where the task runs: a mistake in it, with line and column, becomes
  * the error of the future (SCOOP_EJSON). */
 SCOOP_API scoop_future
-scoop_submit_json(const struct scoop_task *task, const json_t *value,
+scoop_submit_json(const struct scoop_task *task, json_t *value,
                   const struct scoop_submit_options *options);
 
 /* int err = scoop_result_json(f, &value, .timeout = seconds);
@@ -792,10 +794,14 @@ SCOOP_API int scoop_join_json_of(scoop_future future, json_t **value,
 
 /* .timeout    as for scoop_map()
  * .in_flight  items that are submitted and not yet in the result, at most
- *             (default: 4096, and 64 MiB of text) */
+ *             (default: 4096, and 64 MiB of text)
+ * .retries    of each item, as for scoop_submit()
+ * .priority   of each item */
 #define SCOOP_MAP_JSON_OPTIONS                                                 \
     double timeout;                                                            \
-    size_t in_flight;
+    size_t in_flight;                                                          \
+    int retries;                                                               \
+    int priority;
 
 struct scoop_map_json_options {
     SCOOP_MAP_JSON_OPTIONS
@@ -1566,15 +1572,15 @@ static inline int scoop_join_bytes(scoop_future future, void **data,
 
 #ifndef SCOOP_NO_JSON
 #define SCOOP_JSON_TASK_(linkage, fn, task_name)                               \
-    linkage struct scoop_task scoop_task_##fn = {task_name,  0, 0,  &fn,       \
-                                                 0,          0, 16, 16,        \
+    linkage struct scoop_task scoop_task_##fn = {task_name,  0, 0, &fn,        \
+                                                 0,          0, 1, 1,          \
                                                  SCOOP_JSON, 0};               \
     SCOOP_ENTRY_(fn)
 
 #ifndef __cplusplus
 #define SCOOP_JSON_CALLS_(fn)                                                  \
     struct scoop_submit_##fn {                                                 \
-        const json_t *arg;                                                     \
+        json_t *arg;                                                           \
         union {                                                                \
             struct {                                                           \
                 SCOOP_SUBMIT_OPTIONS                                           \
@@ -1627,9 +1633,8 @@ static inline int scoop_map_json_(const struct scoop_task *task,
 }
 #else
 #define SCOOP_JSON_CALLS_(fn)                                                  \
-    static inline SCOOP_UNUSED scoop_future                                    \
-        scoop_submit_##fn(const json_t *value, struct scoop_submit_options o = \
-                                                   scoop_submit_options())     \
+    static inline SCOOP_UNUSED scoop_future scoop_submit_##fn(                 \
+        json_t *value, struct scoop_submit_options o = scoop_submit_options()) \
     {                                                                          \
         return scoop_submit_json(&scoop_task_##fn, value, &o);                 \
     }
