@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "iter.h"
 #include "offer.h"
 #include "worker.h"
 
@@ -136,6 +137,10 @@ void call_abandon_children(struct runtime *rt, struct frame *frame)
     while (!link_is_empty(&frame->children)) {
         struct future *f = future_of_link(frame->children.next);
         bool was_cancelled = f->flags & FUTURE_CANCELLED;
+        if (f->state == FUTURE_ANCHOR) { /* they stand before the futures */
+            iter_close(rt, iter_of_anchor(f));
+            continue;
+        }
         link_remove(&f->link);
         if (worker_release(rt, f) && !was_cancelled)
             unfinished++;

@@ -18,6 +18,7 @@ struct frame;
 struct map_job;
 struct slice;
 struct strand;
+struct watch;
 
 enum future_state {
     FUTURE_FREE,
@@ -28,16 +29,18 @@ enum future_state {
     FUTURE_RUNNING,  /* on a stack of this rank */
     FUTURE_EARLY,    /* home: its result is here, but not yet the deque's word
                       * that it was taken */
-    FUTURE_DONE      /* home: `status`, and result or error */
+    FUTURE_DONE,     /* home: `status`, and result or error */
+    FUTURE_ANCHOR    /* no future: an iterator among its task's (iter.h) */
 };
 
 enum future_flags {
-    FUTURE_GUEST = 1 << 0,      /* its home is elsewhere, or it came back */
-    FUTURE_ORPHAN = 1 << 1,     /* released: free it once it has ended */
-    FUTURE_CANCELLED = 1 << 2,  /* its result is not wanted any more */
-    FUTURE_PIECE = 1 << 3,      /* a range: `job` (home) or `slice` (guest) */
-    FUTURE_OWNS_ARG = 1 << 4,   /* arg came from malloc */
-    FUTURE_OWNS_RESULT = 1 << 5 /* result came from malloc */
+    FUTURE_GUEST = 1 << 0,       /* its home is elsewhere, or it came back */
+    FUTURE_ORPHAN = 1 << 1,      /* released: free it once it has ended */
+    FUTURE_CANCELLED = 1 << 2,   /* its result is not wanted any more */
+    FUTURE_PIECE = 1 << 3,       /* a range: `job` (home) or `slice` (guest) */
+    FUTURE_OWNS_ARG = 1 << 4,    /* arg came from malloc */
+    FUTURE_OWNS_RESULT = 1 << 5, /* result came from malloc */
+    FUTURE_WATCHED = 1 << 6      /* home: `watchers`, not `waiter` (watch.h) */
 };
 
 /* Lists through members: circular, with a head. */
@@ -76,13 +79,14 @@ struct future {
     uint8_t state; /* enum future_state */
     uint8_t flags; /* enum future_flags */
     uint8_t size_class;
-    int8_t status; /* once done: 0 or SCOOP_E... */
-    uint32_t unused;
+    int8_t status;       /* once done: 0 or SCOOP_E... */
+    uint32_t callbacks;  /* added and not ended: it is not freed before */
     struct link link;    /* home: siblings; guest: the rank's guests */
     struct frame *owner; /* home: who submitted it; NULL: detached */
     union {
-        struct strand *waiter; /* home: parked until it is done */
-        struct slice *slice;   /* guest piece: its part of the input */
+        struct strand *waiter;  /* home: parked until it is done */
+        struct watch *watchers; /* home, FUTURE_WATCHED: who is told */
+        struct slice *slice;    /* guest piece: its part of the input */
     };
     void *arg;
     union {

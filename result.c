@@ -154,7 +154,7 @@ static int result_of(scoop_future future,
     uint64_t deadline_ns = public_deadline(options);
     if (--rt->calls_left == 0 || deadline_ns != CLOCK_NEVER)
         worker_attend(rt);
-    *f = public_own(rt, future, &why);
+    *f = public_see(rt, future, &why);
     return *f ? wait_for(rt, *f, deadline_ns) : why;
 }
 
@@ -184,12 +184,15 @@ int scoop_join_bytes(scoop_future future, void **data, size_t *len,
                      const struct scoop_wait_options *options)
 {
     struct future *f = NULL;
-    int err = result_of(future, options, &f);
+    int err;
 
     if (data)
         *data = NULL;
     if (len)
         *len = 0;
+    if (runtime_current && !public_own(runtime_current, future, &err))
+        return err; /* a callback may look at its future, no more */
+    err = result_of(future, options, &f);
     if (!f || (err == SCOOP_ETIMEDOUT && f->state != FUTURE_DONE))
         return err;
     if (!err && data && f->result_len) {
@@ -220,7 +223,7 @@ int scoop_done(scoop_future future)
     if (!rt)
         return public_outside();
     worker_attend(rt);
-    struct future *f = public_own(rt, future, &why);
+    struct future *f = public_see(rt, future, &why);
     if (f && f->state != FUTURE_DONE)
         worker_yield(rt);
     return f ? f->state == FUTURE_DONE : why;

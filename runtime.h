@@ -29,7 +29,9 @@
 #include "term.h"
 #include "value.h"
 
+struct callback;
 struct helper;
+struct runtime;
 
 /* A running task; stands on the task's own stack. */
 struct frame {
@@ -51,10 +53,11 @@ struct frame {
 struct strand {
     struct fiber *fiber;
     struct frame *frame; /* the topmost, while it is parked */
-    struct future *task; /* to start with; NULL: the root */
-    struct link all;     /* every strand of this rank */
-    struct link ready;   /* the ready list, or alone */
-    struct link timer;   /* the timer list, or alone */
+    struct future *task; /* to start with; NULL: first() */
+    void (*first)(struct runtime *rt);
+    struct link all;   /* every strand of this rank */
+    struct link ready; /* the ready list, or alone */
+    struct link timer; /* the timer list, or alone */
     uint64_t deadline_ns;
     const char *waits_what;         /* while parked, for the dump */
     const struct future *waits_for; /* NULL: not for one future */
@@ -85,6 +88,9 @@ struct worker {
                              * argument has come */
     uint64_t placed_head, placed_tail, placed_mask;
     uint64_t early; /* futures done before the deque told */
+    struct callback *callback, **callback_end; /* to run, in order */
+    unsigned callbacks_running;
+    uint64_t callbacks_refused; /* at so many stacks there was none for one */
     struct deque_record loot[WORKER_LOOT];
 };
 

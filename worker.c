@@ -29,6 +29,7 @@
 
 #include "broker.h"
 #include "call.h"
+#include "callback.h"
 #include "clock.h"
 #include "dump.h"
 #include "helper.h"
@@ -38,6 +39,7 @@
 #include "runtime.h"
 #include "signals.h"
 #include "transfer.h"
+#include "watch.h"
 
 #define SLOW_CALL_NS 2000u /* library calls further apart come slowly */
 #define RESERVE_MIN 24576u /* what the library's own calls need */
@@ -66,13 +68,16 @@ void worker_finish_take(struct runtime *rt, struct future *f, int status,
     f->error = error;
     f->state = FUTURE_DONE;
     rt->futures.ended++;
+    if (f->flags & FUTURE_WATCHED)
+        watch_ended(rt, f);
     if (f->flags & FUTURE_ORPHAN) {
         if ((f->rec.flags & TASK_DETACHED) && error) {
             char words[ERROR_WORDS_MAX];
             error_format(&error->said, words, sizeof words);
             log_error(&rt->log, "detached task: %s", words);
         }
-        future_put(&rt->futures, f);
+        if (!f->callbacks)
+            future_put(&rt->futures, f);
     } else if (f->waiter) {
         worker_wake(rt, f->waiter);
     }
@@ -102,11 +107,16 @@ bool worker_release(struct runtime *rt, struct future *f)
     f->owner = NULL;
     link_init(&f->link);
     if (f->state == FUTURE_DONE) {
-        future_put(&rt->futures, f);
+        f->flags |= FUTURE_ORPHAN;
+        if (!f->callbacks)
+            future_put(&rt->futures, f);
         return false;
     }
     f->flags |= FUTURE_ORPHAN;
-    f->waiter = NULL;
+    if (f->flags & FUTURE_WATCHED)
+        watch_released(rt, f);
+    else
+        f->waiter = NULL;
     worker_cancel(rt, f);
     return true;
 }
@@ -279,12 +289,14 @@ static void strand_main(void *arg)
     struct strand *s = rt->strand;
 
     if (!s->task)
-        run_root(rt);
+        s->first(rt);
     while (s->task) {
         run_task(rt, s->task);
         if (--rt->calls_left == 0)
             worker_attend(rt); /* tasks that call nothing, one by one */
-        s->task = is_needed_elsewhere(rt) ? NULL : next_task(rt);
+        s->task = is_needed_elsewhere(rt) || callback_is_due(rt)
+                      ? NULL
+                      : next_task(rt);
     }
     rt->worker.ended = s;
     fiber_switch(s->fiber, &rt->worker.thread);
@@ -310,8 +322,10 @@ static void resume(struct runtime *rt, struct strand *s)
     }
 }
 
-/* f == NULL: the root.  Returns SCOOP_ELIMIT or SCOOP_ENOMEM. */
-static int start(struct runtime *rt, struct future *f)
+/* f == NULL: first, which is no task of the queue.  Returns SCOOP_ELIMIT or
+ * SCOOP_ENOMEM. */
+static int start(struct runtime *rt, struct future *f,
+                 void (*first)(struct runtime *rt))
 {
     struct worker *w = &rt->worker;
     struct fiber *fiber = fiber_new(&w->pool, strand_main, rt);
@@ -322,6 +336,7 @@ static int start(struct runtime *rt, struct future *f)
     s->fiber = fiber;
     s->frame = NULL;
     s->task = f;
+    s->first = first;
     s->deadline_ns = CLOCK_NEVER;
     s->waits_what = NULL;
     link_add(&w->strands, &s->all);
@@ -416,7 +431,7 @@ void worker_park(struct runtime *rt, uint64_t deadline_ns, const char *what,
     s->waits_what = NULL;
 }
 
-/* Lets strands run whose wait has ended. */
+/* Lets strands run whose wait has ended, and callbacks. */
 static void yield(struct runtime *rt)
 {
     link_add(&rt->worker.ready, &rt->strand->ready);
@@ -458,7 +473,7 @@ void worker_attend(struct runtime *rt)
     if (signals_asked(SIGNALS_DUMP))
         dump_state(rt);
     fire_timers(rt);
-    if (!link_is_empty(&rt->worker.ready))
+    if (!link_is_empty(&rt->worker.ready) || callback_is_due(rt))
         yield(rt);
     else if (rt->frame && rt->frame->is_timed)
         call_begin_stretch(rt);
@@ -489,6 +504,35 @@ bool worker_help(struct runtime *rt)
     return true;
 }
 
+/* The wait for one future of which others are told as well. */
+struct strand_watch {
+    struct watch watch;
+    struct strand *strand;
+};
+
+static void wake_watcher(struct runtime *rt, struct watch *w)
+{
+    worker_wake(rt, ((struct strand_watch *)(void *)w)->strand);
+}
+
+static const struct watch_kind strand_kind = {wake_watcher, NULL};
+
+static void park_for(struct runtime *rt, struct future *f, uint64_t deadline_ns)
+{
+    struct strand_watch w;
+
+    if (!(f->flags & FUTURE_WATCHED)) {
+        f->waiter = rt->strand;
+        worker_park(rt, deadline_ns, "the result of", f);
+        f->waiter = NULL;
+        return;
+    }
+    w.strand = rt->strand;
+    watch_add(f, &w.watch, &strand_kind);
+    worker_park(rt, deadline_ns, "the result of", f);
+    watch_remove(&w.watch);
+}
+
 int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
 {
     while (f->state != FUTURE_DONE) {
@@ -509,9 +553,7 @@ int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
         } else if (clock_is_past(deadline_ns)) {
             return SCOOP_ETIMEDOUT;
         }
-        f->waiter = rt->strand;
-        worker_park(rt, deadline_ns, "the result of", f);
-        f->waiter = NULL;
+        park_for(rt, f, deadline_ns);
     }
     return 0;
 }
@@ -522,8 +564,9 @@ bool worker_is_idle(const struct runtime *rt)
 {
     const struct worker *w = &rt->worker;
 
-    return !w->live && w->placed_head == w->placed_tail && !w->early &&
-           !helper_has_mail(rt->helper) && link_is_empty(&rt->guests.guests) &&
+    return !w->live && !w->callback && w->placed_head == w->placed_tail &&
+           !w->early && !helper_has_mail(rt->helper) &&
+           link_is_empty(&rt->guests.guests) &&
            !deque_private_count(&rt->deque) &&
            !deque_public_count(&rt->node.me->deque);
 }
@@ -540,17 +583,43 @@ bool worker_look_around(struct runtime *rt, bool is_keen)
     if (signals_asked(SIGNALS_DUMP))
         dump_state(rt);
     return rt->is_stopping || !link_is_empty(&w->ready) ||
-           w->placed_head != w->placed_tail ||
+           callback_is_due(rt) || w->placed_head != w->placed_tail ||
            deque_private_count(&rt->deque) ||
            deque_public_count(&rt->node.me->deque);
+}
+
+static void run_callbacks(struct runtime *rt)
+{
+    do
+        callback_run(rt);
+    while (callback_is_due(rt) && !is_needed_elsewhere(rt));
+}
+
+/* One stack with callbacks, in turn with what is ready. */
+static bool take_callback_turn(struct runtime *rt, bool *had_turn)
+{
+    struct worker *w = &rt->worker;
+    bool is_polled = w->is_polled;
+
+    if (*had_turn || !callback_is_due(rt)) {
+        *had_turn = false;
+        return false;
+    }
+    *had_turn = true;
+    int err = start(rt, NULL, run_callbacks);
+    if (err)
+        callback_refuse(rt, err);
+    w->is_polled = is_polled;
+    return true;
 }
 
 void worker_loop(struct runtime *rt)
 {
     struct worker *w = &rt->worker;
+    bool had_turn = false;
 
     if (rt->rank == 0) {
-        int err = start(rt, NULL);
+        int err = start(rt, NULL, run_root);
         if (err) {
             log_error(&rt->log, "no stack for the root: %s",
                       scoop_strerror(err));
@@ -560,6 +629,8 @@ void worker_loop(struct runtime *rt)
     }
     while (!rt->is_stopping) {
         worker_look_around(rt, false);
+        if (take_callback_turn(rt, &had_turn))
+            continue;
         bool is_polled = w->is_polled;
         w->is_polled = false;
         if (!link_is_empty(&w->ready) && !is_polled) {
@@ -575,7 +646,7 @@ void worker_loop(struct runtime *rt)
         }
         struct future *f = next_task(rt);
         if (f) {
-            int err = start(rt, f);
+            int err = start(rt, f, NULL);
             if (err)
                 refuse(rt, f, err);
         } else if (!is_polled) {
@@ -591,6 +662,7 @@ int worker_init(struct runtime *rt)
     link_init(&w->strands);
     link_init(&w->ready);
     link_init(&w->timers);
+    w->callback_end = &w->callback;
     w->scheduler.fiber = &w->thread;
     fiber_adopt_thread(&w->thread);
     rt->strand = &w->scheduler;
