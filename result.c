@@ -224,7 +224,9 @@ int scoop_done(scoop_future future)
         return public_outside();
     worker_attend(rt);
     struct future *f = public_see(rt, future, &why);
-    if (f && f->state != FUTURE_DONE)
+    /* Who looks at a future that is done may wait for what a callback does,
+     * which may wait for tasks in its turn. */
+    if (f && (f->state != FUTURE_DONE || rt->worker.callbacks_running))
         worker_yield(rt);
     return f ? f->state == FUTURE_DONE : why;
 }

@@ -155,8 +155,8 @@ static void first_ones(void)
     /* The first that is done ends the wait: nothing can end the second. */
     f[0] = scoop_submit(twice, &(int){1});
     f[1] = scoop_submit(linger, &(double){0.1}, .place = scoop_on_rank(0));
-    CHECK(scoop_wait(f, 2, .return_when = SCOOP_FIRST_COMPLETED,
-                     .timeout = 50, .done = done) == 0);
+    CHECK(scoop_wait(f, 2, .return_when = SCOOP_FIRST_COMPLETED, .timeout = 50,
+                     .done = done) == 0);
     CHECK(done[0] || done[1]);
     CHECK(scoop_wait(f, 2, .return_when = SCOOP_FIRST_COMPLETED) == 0);
     scoop_release(f[0]);
@@ -165,8 +165,8 @@ static void first_ones(void)
     f[0] = scoop_submit(twice, &(int){1});
     f[1] = scoop_submit(fail, &(int){7});
     f[2] = scoop_submit(linger, &(double){0.1}, .place = scoop_on_rank(0));
-    CHECK(scoop_wait(f, 3, .return_when = SCOOP_FIRST_EXCEPTION,
-                     .timeout = 50, .done = done, .count = &count) == 0);
+    CHECK(scoop_wait(f, 3, .return_when = SCOOP_FIRST_EXCEPTION, .timeout = 50,
+                     .done = done, .count = &count) == 0);
     CHECK(done[1] && count >= 1);
     CHECK(scoop_wait(f, 3, .return_when = SCOOP_FIRST_EXCEPTION) == 0);
     CHECK(scoop_join(f[1], NULL) == SCOOP_EFAILED);
@@ -181,8 +181,8 @@ static void first_ones(void)
     f[0] = scoop_submit(linger, &(double){0.1}, .place = scoop_on_rank(0));
     f[1] = scoop_submit(twice, &(int){1}, .place = scoop_on_rank(0));
     scoop_cancel(f[1]);
-    CHECK(scoop_wait(f, 2, .return_when = SCOOP_FIRST_EXCEPTION,
-                     .timeout = 50, .done = done) == 0);
+    CHECK(scoop_wait(f, 2, .return_when = SCOOP_FIRST_EXCEPTION, .timeout = 50,
+                     .done = done) == 0);
     CHECK(done[1]);
     CHECK(scoop_wait(f, 2) == 0);
     CHECK(scoop_join(f[0], NULL) == 0);
