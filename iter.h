@@ -28,7 +28,6 @@ struct entry {
 };
 
 struct scoop_iter {
-    struct future anchor;
     struct link open;  /* entries that are unfinished */
     struct link ready; /* that have ended, in that order */
     struct gate gate;  /* open: there is one to yield, or none to wait for */
@@ -36,11 +35,13 @@ struct scoop_iter {
     size_t table_size, entries;
     struct source *source; /* of a map's items, else NULL */
     bool is_busy;          /* in a function of the user's */
+    struct future anchor;  /* last: a future ends in an array */
 };
 
 static inline struct scoop_iter *iter_of_anchor(struct future *f)
 {
-    return (struct scoop_iter *)(void *)f;
+    return (struct scoop_iter *)(void *)((char *)f -
+                                         offsetof(struct scoop_iter, anchor));
 }
 
 static inline struct entry *entry_of_link(struct link *l)
