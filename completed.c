@@ -28,11 +28,11 @@
 
 /* ---- Entries ---------------------------------------------------------- */
 
+/* Futures that live have different places in this rank's table, so those are
+ * as good as a hash, and those that were submitted in a row are neighbours. */
 static size_t slot(const struct scoop_iter *it, scoop_future h)
 {
-    uint64_t x = (h.id ^ h.generation << 20) * 0x9e3779b97f4a7c15u;
-
-    return (size_t)(x >> 32) & (it->table_size - 1);
+    return (size_t)h.id & (it->table_size - 1);
 }
 
 static struct entry *find(const struct scoop_iter *it, scoop_future h)
