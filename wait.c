@@ -8,6 +8,8 @@
  * way, the watches that are left are taken off; which futures are done is then
  * read off the futures themselves, so no end is missed between two waits.
  *
+ * The gate knows nothing of futures: iterators sleep at one as well.
+ *
  * As in worker_wait(), a wait without a time-out runs queued children of the
  * waiting task on top of it, and one with a time-out runs nothing on top.
  */
@@ -21,6 +23,37 @@
 #include "worker.h"
 
 #define FEW 16u /* watches of so many futures stand on the stack */
+
+/* ---- One future ------------------------------------------------------- */
+
+/* The wait for one future of which others are told as well. */
+struct strand_watch {
+    struct watch watch;
+    struct strand *strand;
+};
+
+static void wake_watcher(struct runtime *rt, struct watch *w)
+{
+    worker_wake(rt, ((struct strand_watch *)(void *)w)->strand);
+}
+
+static const struct watch_kind strand_kind = {wake_watcher, NULL};
+
+void wait_park(struct runtime *rt, struct future *f, uint64_t deadline_ns)
+{
+    struct strand_watch w;
+
+    if (!(f->flags & FUTURE_WATCHED)) {
+        f->waiter = rt->strand;
+        worker_park(rt, deadline_ns, "the result of", f);
+        f->waiter = NULL;
+        return;
+    }
+    w.strand = rt->strand;
+    watch_add(f, &w.watch, &strand_kind);
+    worker_park(rt, deadline_ns, "the result of", f);
+    watch_remove(&w.watch);
+}
 
 /* ---- The gate --------------------------------------------------------- */
 

@@ -11,6 +11,10 @@
 
 #include "runtime.h"
 
+/* Parks the running task until f is done or the deadline has come, or for no
+ * reason: the caller looks. */
+void wait_park(struct runtime *rt, struct future *f, uint64_t deadline_ns);
+
 /* What the running task waits for: whoever brings it about opens it. */
 struct gate {
     bool is_open;

@@ -39,6 +39,7 @@
 #include "runtime.h"
 #include "signals.h"
 #include "transfer.h"
+#include "wait.h"
 #include "watch.h"
 
 #define SLOW_CALL_NS 2000u /* library calls further apart come slowly */
@@ -504,35 +505,6 @@ bool worker_help(struct runtime *rt)
     return true;
 }
 
-/* The wait for one future of which others are told as well. */
-struct strand_watch {
-    struct watch watch;
-    struct strand *strand;
-};
-
-static void wake_watcher(struct runtime *rt, struct watch *w)
-{
-    worker_wake(rt, ((struct strand_watch *)(void *)w)->strand);
-}
-
-static const struct watch_kind strand_kind = {wake_watcher, NULL};
-
-static void park_for(struct runtime *rt, struct future *f, uint64_t deadline_ns)
-{
-    struct strand_watch w;
-
-    if (!(f->flags & FUTURE_WATCHED)) {
-        f->waiter = rt->strand;
-        worker_park(rt, deadline_ns, "the result of", f);
-        f->waiter = NULL;
-        return;
-    }
-    w.strand = rt->strand;
-    watch_add(f, &w.watch, &strand_kind);
-    worker_park(rt, deadline_ns, "the result of", f);
-    watch_remove(&w.watch);
-}
-
 int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
 {
     while (f->state != FUTURE_DONE) {
@@ -553,7 +525,7 @@ int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
         } else if (clock_is_past(deadline_ns)) {
             return SCOOP_ETIMEDOUT;
         }
-        park_for(rt, f, deadline_ns);
+        wait_park(rt, f, deadline_ns);
     }
     return 0;
 }
