@@ -6,8 +6,10 @@
 # higher one.
 . "$(dirname "$0")/lib-check"
 
-low="clock log config error wire task fiber deque steal term registry value future node net signals watch"
-high="worker map broker shared helper call offer idle dump transfer runtime wait iter callback"
+low="clock log config error wire task fiber deque steal term registry value future node net signals"
+high="worker map broker shared helper call offer idle dump transfer runtime"
+low="$low watch"
+high="$high wait iter callback"
 
 # "FILE HEADER" for every include of one of our headers.
 edges() {
