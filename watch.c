@@ -31,7 +31,7 @@ void watch_remove(struct watch *w)
         return;
     if (w->next == w) {
         f->watchers = NULL;
-        f->flags = (uint8_t)(f->flags & ~FUTURE_WATCHED);
+        f->flags ^= FUTURE_WATCHED;
     } else {
         if (f->watchers == w)
             f->watchers = w->next;
