@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: -; limit: 60 s; skip: asan, tsan, valgrind */
+/* ranks: -; limit: 60 s; skip: asan tsan valgrind */
 /* api_wait_nomem.c -- waits, iterators and callbacks without memory
  *
  * One allocation after the other is refused.  Calls may then fail, with
