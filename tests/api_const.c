@@ -310,7 +310,9 @@ static void test_many(void)
     for (int i = 0; i < 6; i++)
         CHECK(scoop_const_delete(c[i].name) == 0);
     /* Another value under the name of one that was decoded. */
-    CHECK(scoop_const_set_json("m.json", json_integer(7)) == 0);
+    json = json_integer(7);
+    CHECK(scoop_const_set_json("m.json", json) == 0);
+    json_decref(json);
     CHECK(scoop_const_get_json("m.json", &found) == 0);
     CHECK(json_integer_value(found) == 7);
     CHECK(do_on(last, "m.json", LOOK_JSON, SCOOP_NOW, 0).code == 0);
