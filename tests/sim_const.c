@@ -252,8 +252,8 @@ static void run(uint64_t seed)
 
     p.ranks = ranks[sim_next(&state) % (sizeof ranks / sizeof ranks[0])];
     p.per_node = 1 + (int)(sim_next(&state) % (uint64_t)p.ranks);
-    if (seed % 40 == 0)
-        p.ranks = 200, p.per_node = 1 + (int)(seed / 40 % 8);
+    if (seed % 60 == 0)
+        p.ranks = 150, p.per_node = 1 + (int)(seed / 60 % 8);
     p.is_wild = sim_next(&state) % 3 == 0;
     p.has_helper = sim_next(&state) % 2;
     p.full_one_in = sim_next(&state) % 4 ? 0 : 16;
@@ -276,7 +276,7 @@ static void run(uint64_t seed)
 int main(void)
 {
     uint64_t only = sim_asked("SIM_SEED", 0);
-    uint64_t seeds = sim_asked("SIM_SEEDS", 80);
+    uint64_t seeds = sim_asked("SIM_SEEDS", 60);
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     setenv("SCOOP_STACK", "64K", 0);
