@@ -25,6 +25,7 @@
  * aside for it.
  */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,17 +194,19 @@ void shared_attend(struct runtime *rt)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* Until that is over, or the deadline. */
+/* Until one of them is over, or the deadline. */
 static void wait_for(struct runtime *rt, const struct shared_entry *entry,
-                     const struct shared_ask *ask, uint64_t deadline_ns,
-                     const char *what)
+                     const struct shared_ask *ask, uint64_t deadline_ns)
 {
     struct shared_wait wait = {.strand = rt->strand,
                                .entry = entry,
                                .ask = ask};
+    char words[80] = "a change of constants"; /* for the dump */
 
+    if (entry)
+        snprintf(words, sizeof words, "the constant %s", entry->name);
     link_add(&rt->shared.waits, &wait.link);
-    worker_park(rt, deadline_ns, what, NULL); /* ends by shared_attend() */
+    worker_park(rt, deadline_ns, words, NULL); /* ends by shared_attend() */
     link_remove(&wait.link);
 }
 
@@ -250,7 +253,7 @@ static int await(struct runtime *rt, struct shared_ask *ask,
         if (!deadline_ns)
             worker_yield(rt);
         else
-            wait_for(rt, NULL, ask, deadline_ns, "a change of constants");
+            wait_for(rt, NULL, ask, deadline_ns);
     }
     int status = ask->status;
     shared_ask_free(ask);
@@ -504,7 +507,7 @@ static int find(struct runtime *rt, const char *name, size_t len,
         if (!deadline_ns)
             worker_yield(rt);
         else
-            wait_for(rt, e, NULL, deadline_ns, "a constant");
+            wait_for(rt, e, NULL, deadline_ns);
     }
 }
 
