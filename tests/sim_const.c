@@ -9,7 +9,9 @@
  * and when all is quiet, all tables are the same and the books balance.
  */
 #include "check.h"
+#include "runtime.h"
 #include "sim/sim.h"
+#include "sim/world.h"
 
 #include <scoop.h>
 #include <stdlib.h>
@@ -90,6 +92,31 @@ static uint64_t look(unsigned k, double timeout)
     return id;
 }
 
+static const struct shared_entry *entry_on(int rank, unsigned k)
+{
+    const struct runtime *rt = sim_world->rank[rank].rt;
+
+    return shared_find(&rt->shared, name_of(k), strlen(name_of(k)));
+}
+
+/* A definition has succeeded: there is no rank that does not have it, or has
+ * not had it. */
+static void check_all_have(unsigned k, uint64_t id)
+{
+    uint64_t version = 0;
+
+    for (int i = 0; i < scoop_size() && !version; i++) {
+        const struct shared_entry *e = entry_on(i, k);
+        if (e && e->is_there && *(uint64_t *)e->data == id)
+            version = e->version;
+    }
+    for (int i = 0; i < scoop_size() && version; i++) {
+        const struct shared_entry *e = entry_on(i, k);
+        if (!e || e->version < version)
+            note("a rank does not have it yet", i);
+    }
+}
+
 static void define(uint64_t *state, unsigned k, bool has_time)
 {
     unsigned char *data = calloc(2, 16384);
@@ -117,6 +144,8 @@ static void define(uint64_t *state, unsigned k, bool has_time)
         note("a definition", err);
     if (err)
         return;
+    for (size_t i = 0; i < n; i++)
+        check_all_have(i ? second : k, id);
     seen.defined[k]++;
     if (n > 1)
         seen.defined[second]++;
