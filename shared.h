@@ -158,6 +158,8 @@ static inline bool shared_is_busy(const struct shared *shared)
 /* On rank 0: the farm is ending; all ranks are told that who waits for a
  * constant that is not there waits in vain. */
 void shared_end(struct runtime *rt);
+/* On any rank: so it is for this one. */
+void shared_end_here(struct runtime *rt);
 static inline bool shared_is_ending(const struct shared *shared)
 {
     return atomic_load_explicit(&shared->is_ending, memory_order_acquire);
