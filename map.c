@@ -123,6 +123,8 @@ static void stop_others(struct runtime *rt, struct map_job *job)
             continue;
         f->flags |= FUTURE_CANCELLED;
         map_cancel_piece(rt, f);
+        if (f->state == FUTURE_RUNNING && f->frame != rt->frame)
+            worker_ask(rt, f->frame);
     }
 }
 
@@ -200,7 +202,6 @@ static struct future *new_piece(struct runtime *rt, struct map_job *job,
     f->rec.path = job->owner->path;
     f->rec.first = first;
     f->rec.count = count;
-    f->rec.step = 1;
     f->arg = type->in_size
                  ? (char *)(uintptr_t)(job->in + first * type->in_size)
                  : NULL;
@@ -223,7 +224,8 @@ static struct future *new_guest_piece(struct runtime *rt,
 
     if (!f)
         return NULL;
-    f->flags = FUTURE_PIECE | FUTURE_GUEST | (of->flags & FUTURE_CANCELLED);
+    f->flags = (uint16_t)(FUTURE_PIECE | FUTURE_GUEST |
+                          (of->flags & FUTURE_CANCELLED));
     f->slice = of->slice;
     f->rec = of->rec;
     f->rec.first = first;
@@ -269,14 +271,21 @@ void map_forget_guest(struct future *piece)
     piece->arg = NULL;
 }
 
-static bool is_worth_splitting(const struct runtime *rt,
-                               const struct frame *frame,
+/* Whether a thief would find nothing of this priority. */
+static inline bool has_none_like(struct runtime *rt, const struct task *rec)
+{
+    if (__builtin_expect(lanes_is_main(rec), 1))
+        return rt->deque.bottom == rt->deque.first &&
+               !deque_public_count(rt->deque.shared);
+    return lanes_has_none_like(&rt->lanes, rec);
+}
+
+static bool is_worth_splitting(struct runtime *rt, const struct frame *frame,
                                const struct future *f)
 {
     const struct measure *m = frame->measure;
 
-    return f->rec.count > 1 && rt->deque.bottom == rt->deque.first &&
-           !deque_public_count(rt->deque.shared) &&
+    return f->rec.count > 1 && has_none_like(rt, &f->rec) &&
            (!m->is_short || f->rec.count * (m->stretch_ns + 1) > SPLIT_NS);
 }
 
@@ -334,8 +343,14 @@ static void call_item(struct runtime *rt, struct run *run,
     run->frame.path = (run->path ^ (f->rec.first + 1)) * 0x9e3779b97f4a7c15u;
     run->frame.made = 0;
     int code = call_function(rt, &run->frame, in, out, &run->error);
-    if (code)
-        run->status = run->error ? run->error->said.code : SCOOP_EFAILED;
+    if (!code)
+        return;
+    run->status = run->error ? run->error->said.code : SCOOP_EFAILED;
+    if (f->flags & FUTURE_CANCELLED) { /* no wonder: its children were, too */
+        error_free(run->error);
+        run->error = NULL;
+        run->status = SCOOP_ECANCELLED;
+    }
 }
 
 /* One item of a map that the caller may leave meanwhile. */
@@ -365,8 +380,14 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
 {
     bool is_careful = !(f->flags & FUTURE_GUEST) && f->job->is_careful;
     const char *in = f->arg;
+    uint32_t is_low = f->rec.priority < 0; /* even lane 9 goes before it */
 
     while (f->rec.count && !run->status && !must_stop(f)) {
+        if (__builtin_expect(rt->lanes.filled | is_low, 0) &&
+            lanes_precede(&rt->lanes, f->rec.priority)) {
+            worker_yield(rt); /* a task of a higher priority goes first */
+            continue;
+        }
         if (__builtin_expect(!rt->is_alone, 1) &&
             is_worth_splitting(rt, &run->frame, f))
             split(rt, f);
