@@ -24,12 +24,13 @@
  * values are the main thread's: what belonged to a deleted constant is put
  * aside for it.
  */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "clock.h"
+#include "json.h"
 #include "public.h"
 #include "runtime.h"
 #include "worker.h"
@@ -295,8 +296,24 @@ struct item {
     const void *data;
     size_t len, name_len;
     uint32_t task;
-    char *text; /* of JSON; to be freed */
+    void *text; /* of JSON; to be freed */
 };
+
+static int read_json(struct runtime *rt, const struct scoop_const *c,
+                     struct item *item)
+{
+    const struct json_limits limits = call_json_limits(rt);
+    scoop_out out = {0};
+    char why[256];
+    int err = json_encode(c->json, &limits, &out, why, sizeof why);
+
+    if (err) {
+        value_drop(&out);
+        return runtime_fail(rt, err, "the value of \"%s\" %s", c->name, why);
+    }
+    item->data = item->text = value_take(&out, &item->len);
+    return 0;
+}
 
 static int read_item(struct runtime *rt, const struct scoop_const *c,
                      struct item *item)
@@ -318,15 +335,7 @@ static int read_item(struct runtime *rt, const struct scoop_const *c,
         if (!c->json)
             return runtime_fail(rt, SCOOP_EINVAL, "the value of \"%s\" is NULL",
                                 c->name);
-        item->text = json_dumps(c->json, JSON_ENCODE_ANY | JSON_COMPACT);
-        if (!item->text)
-            return runtime_fail(rt, SCOOP_EJSON,
-                                "the value of \"%s\" cannot be written as "
-                                "JSON",
-                                c->name);
-        item->data = item->text;
-        item->len = strlen(item->text);
-        return 0;
+        return read_json(rt, c, item);
     case SCOOP_CONST_TASK:
         if (!c->task)
             return runtime_fail(rt, SCOOP_EINVAL, "the task of \"%s\" is NULL",
@@ -519,11 +528,24 @@ static const char *kind_name(uint32_t kind)
     return name[kind <= SCOOP_CONST_TASK ? kind : 0];
 }
 
+/* The first look of this rank at a JSON constant. */
+static int decode(struct runtime *rt, struct shared_entry *e)
+{
+    const struct json_limits limits = call_json_limits(rt);
+    char why[256];
+    int err = 0;
+
+    drop_stale(&rt->shared); /* this one's old value, perhaps */
+    e->json = json_decode(e->data, e->len, &limits, &err, why, sizeof why);
+    if (e->json)
+        return 0;
+    return runtime_fail(rt, err, "the value of \"%s\" %s", e->name, why);
+}
+
 /* What the constant is, for the caller; under the lock. */
 static int fill(struct runtime *rt, struct shared_entry *e,
                 struct scoop_const *found)
 {
-    json_error_t error;
     bool is_other =
         found->kind && found->kind != e->kind &&
         (found->kind != SCOOP_CONST_BYTES || e->kind != SCOOP_CONST_TYPED);
@@ -533,12 +555,9 @@ static int fill(struct runtime *rt, struct shared_entry *e,
                             "\"%s\" is %s constant, not %s one", e->name,
                             kind_name(e->kind), kind_name(found->kind));
     if (e->kind == SCOOP_CONST_JSON && !e->json) {
-        drop_stale(&rt->shared); /* this one's old value, perhaps */
-        e->json = json_loadb(e->data, e->len, JSON_DECODE_ANY | JSON_ALLOW_NUL,
-                             &error);
-        if (!e->json)
-            return runtime_fail(rt, SCOOP_EJSON, "\"%s\": %s", e->name,
-                                error.text);
+        int err = decode(rt, e);
+        if (err)
+            return err;
     }
     *found = (struct scoop_const){.name = e->name,
                                   .kind = (enum scoop_const_kind)e->kind,

@@ -317,6 +317,12 @@ static void test_many(void)
     CHECK(json_integer_value(found) == 7);
     CHECK(do_on(last, "m.json", LOOK_JSON, SCOOP_NOW, 0).code == 0);
     CHECK(scoop_const_delete("m.json") == 0);
+    json = json_null();
+    for (int i = 0; i < 5000; i++) /* deeper than tasks may pass either */
+        json = json_pack("[o]", json);
+    CHECK(scoop_const_set_json("deep", json) == SCOOP_EJSON);
+    json_decref(json);
+    CHECK(scoop_const_delete("deep") == SCOOP_ENOCONST);
     struct scoop_const any = {.kind = (enum scoop_const_kind)0};
     CHECK(scoop_const_set_task("t", &scoop_task_twice) == 0);
     CHECK(scoop_const_get_of("t", &any, NULL) == 0);
