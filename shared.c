@@ -172,11 +172,19 @@ void shared_tell(struct runtime *rt)
     node_wake(&rt->node, rt->node.local);
 }
 
+/* Whether nobody wants the result of the task any more. */
+static bool is_asked(const struct frame *frame)
+{
+    return frame->is_asked ||
+           (frame->task && (frame->task->flags & FUTURE_CANCELLED));
+}
+
 static bool is_over(const struct shared *s, const struct shared_wait *w)
 {
     if (w->ask)
         return w->ask->is_done;
-    return w->entry->is_there || w->entry->version || shared_is_ending(s);
+    return w->entry->is_there || w->entry->version || shared_is_ending(s) ||
+           is_asked(w->frame);
 }
 
 void shared_attend(struct runtime *rt)
@@ -200,6 +208,7 @@ static void wait_for(struct runtime *rt, const struct shared_entry *entry,
                      const struct shared_ask *ask, uint64_t deadline_ns)
 {
     struct shared_wait wait = {.strand = rt->strand,
+                               .frame = rt->frame,
                                .entry = entry,
                                .ask = ask};
     char words[80] = "a change of constants"; /* for the dump */
@@ -505,6 +514,8 @@ static int find(struct runtime *rt, const char *name, size_t len,
             err = SCOOP_ENOCONST;
         else if ((deadline_ns || !is_first) && clock_is_past(deadline_ns))
             err = SCOOP_ETIMEDOUT;
+        else if (deadline_ns && is_asked(rt->frame))
+            err = SCOOP_ECANCELLED;
         else if (deadline_ns && !e)
             e = shared_entry_of(s, name, len);
         pthread_mutex_unlock(&s->lock);

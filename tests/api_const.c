@@ -349,6 +349,14 @@ static void test_wait(void)
         CHECK(r.code == 0 && r.value == 17);
     }
     CHECK(do_on(size - 1, "later", LOOK, TIMEOUT, 0).code == 0);
+    /* A task that is cancelled waits no more: else the join would hang. */
+    waits[0] = send_to(size - 1, "never", LOOK, 0, 0);
+    waits[1] = send_to(0, "never", LOOK, 0, 0);
+    CHECK(scoop_result(waits[0], &r, .timeout = 0.05) == SCOOP_ETIMEDOUT);
+    CHECK(scoop_cancel(waits[0]) == SCOOP_ASKED);
+    CHECK(scoop_cancel(waits[1]) >= 0);
+    CHECK(scoop_join(waits[0], &r) == SCOOP_ECANCELLED);
+    CHECK(scoop_join(waits[1], &r) == SCOOP_ECANCELLED);
     /* A time-out that fires leaves the definition to go on. */
     int err = scoop_const_set("late", &(int){18}, .timeout = SCOOP_NOW);
     CHECK(err == 0 || err == SCOOP_ETIMEDOUT);
