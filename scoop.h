@@ -1149,6 +1149,8 @@ struct scoop_const {
  *   SCOOP_ENOCONST   it will not be: it has been deleted (and not defined
  *                    anew so far), or the farm is ending, all that is left in
  *                    it waiting for constants that nobody defines
+ *   SCOOP_ECANCELLED it is not there yet, and nobody wants the result of this
+ *                    task any more (scoop_cancel_requested())
  *   SCOOP_EINVAL     the name; it is of another kind, or another size
  * and leaves the pointer alone unless it is 0. */
 /* int err = scoop_const_get_bytes(name, &data, &len, .timeout = seconds);

@@ -143,6 +143,7 @@ static void will_ask(struct runtime *rt, struct frame *frame)
     if (frame->is_asked)
         return;
     frame->is_asked = true;
+    shared_look_again(&rt->shared); /* it may wait for a constant */
     if (w->asked_count == w->asked_room) {
         size_t room = 2 * w->asked_room + 16;
         void *more = realloc(w->asked, room * sizeof *w->asked);
