@@ -730,7 +730,8 @@ SCOOP_API int scoop_map_task(const struct scoop_task *task, const void *in,
  * .as_completed  non-zero: items are yielded as they end, not in order
  * .in_flight     so many items at most are submitted and not yielded, which
  *                bounds the memory (default: 4 for each rank, at least 64)
- * and the options of scoop_submit() but .detached, for each item. */
+ * and the options of scoop_submit() for each item, but for .detached, .borrow,
+ * .take and .done_there. */
 #define SCOOP_ITER_OPTIONS                                                     \
     SCOOP_SUBMIT_OPTIONS                                                       \
     int as_completed;                                                          \
@@ -798,7 +799,8 @@ SCOOP_API int scoop_next_item_of(scoop_iter *iter, uint64_t *index, void *out,
  * .on_error   SCOOP_KEEP_GOING: put() is told of items that failed (default:
  *             the map ends with the first by index)
  * .limit      seconds for the whole call; then it returns SCOOP_ETIMEDOUT
- * and the options of scoop_submit() but .detached, for each item. */
+ * and the options of scoop_submit() for each item, but for .detached, .borrow,
+ * .take and .done_there. */
 #define SCOOP_EACH_OPTIONS                                                     \
     SCOOP_SUBMIT_OPTIONS                                                       \
     size_t in_flight;                                                          \

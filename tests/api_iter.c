@@ -9,6 +9,7 @@ SCOOP_TASK(fail_odd, int, int);
 SCOOP_TASK(hello, SCOOP_NONE, int);
 SCOOP_TASK(no_output, int, SCOOP_NONE);
 SCOOP_TASK(leave_iterator, int, int);
+SCOOP_TASK(second_time, int, int);
 SCOOP_TASK_BYTES(echo);
 
 struct pair {
@@ -64,6 +65,12 @@ static int turn(const struct wide *in, struct wide *out)
     for (int i = 0; i < 40; i++)
         out->x[i] = in->x[39 - i];
     return 0;
+}
+
+static int second_time(const int *in, int *out)
+{
+    *out = *in;
+    return scoop_attempt() == 2 ? 0 : scoop_fail(1, "not yet");
 }
 
 static int echo(const void *data, size_t len, scoop_out *out)
@@ -340,6 +347,27 @@ static void times_out(int is_completed)
     CHECK(scoop_iter_free(it) == 0);
 }
 
+/* The options of submit reach the items. */
+static void with_retries(int is_completed)
+{
+    int in[50], out, status, good = 0;
+    scoop_iter *it;
+    uint64_t index;
+
+    for (int i = 0; i < 50; i++)
+        in[i] = i;
+    CHECK(scoop_map_iter(second_time, &it, in, 50, .retries = 1, .priority = 2,
+                         .as_completed = is_completed) == 0);
+    while (scoop_next_item(it, &index, &out, &status, .timeout = 50) == 0)
+        good += status == 0 && out == (int)index;
+    CHECK(good == 50);
+    CHECK(scoop_iter_free(it) == 0);
+    CHECK(scoop_map_iter(second_time, &it, in, 50) == 0);
+    CHECK(scoop_next_item(it, &index, &out, &status) == 0 &&
+          status == SCOOP_EFAILED);
+    CHECK(scoop_iter_free(it) == 0);
+}
+
 /* Items that were made and not yielded go without a trace. */
 static void freed_early(void)
 {
@@ -467,6 +495,8 @@ static void bad_ones(void)
     CHECK(scoop_map_gen(square, &it, NULL, &c) == SCOOP_EINVAL);
     CHECK(scoop_map_each(square, NULL, &c, NULL) == SCOOP_EINVAL);
     CHECK(scoop_map_iter(square, &it, &x, 1, .detached = 1) == SCOOP_EINVAL);
+    CHECK(scoop_map_iter(square, &it, &x, 1, .borrow = 1) == SCOOP_EINVAL);
+    CHECK(scoop_map_iter(square, &it, &x, 1, .take = 1) == SCOOP_EINVAL);
     CHECK(scoop_map_iter_task(NULL, &it, &x, 1, NULL) == SCOOP_EINVAL);
     CHECK(scoop_map_iter_task(&scoop_task_echo, &it, &x, 1, NULL) ==
           SCOOP_EINVAL);
@@ -507,6 +537,7 @@ static int root(int argc, char **argv)
             failing_generators(n, is_completed);
         failing_generators(500, is_completed);
         times_out(is_completed);
+        with_retries(is_completed);
     }
     zipped();
     generators_that_call();
