@@ -49,6 +49,7 @@ struct map_job {
     void *copy; /* of the input, if the caller may leave */
     char *out;
     uint64_t n;
+    uint64_t path;       /* its own, as of a child of the caller */
     uint64_t remaining;  /* items without a result */
     uint64_t users;      /* pieces, and the caller */
     struct frame *owner; /* the caller's; NULL: it has left */
@@ -197,7 +198,7 @@ static struct future *new_piece(struct runtime *rt, struct map_job *job,
     f->flags = FUTURE_PIECE;
     f->owner = job->owner;
     f->job = job;
-    f->rec.path = job->owner->path;
+    f->rec.path = job->path;
     f->rec.first = first;
     f->rec.count = count;
     f->rec.step = 1;
@@ -330,8 +331,7 @@ struct run {
 static void call_item(struct runtime *rt, struct run *run,
                       const struct future *f, const void *in, void *out)
 {
-
-    run->frame.path = (run->path ^ (f->rec.first + 1)) * 0x9e3779b97f4a7c15u;
+    run->frame.path = call_child_path(run->path, f->rec.first + 1);
     run->frame.made = 0;
     int code = call_function(rt, &run->frame, in, out, &run->error);
     if (code)
@@ -600,6 +600,7 @@ static int map_run(struct runtime *rt, const struct scoop_task *task,
     job->n = job->remaining = n;
     job->users = 1;
     job->owner = rt->frame;
+    job->path = call_next_path(rt->frame);
     job->is_careful = deadline_ns != CLOCK_NEVER;
     if (job->is_careful && task->in_size) {
         job->copy = value_alloc(n * task->in_size, task->in_align);
@@ -643,11 +644,15 @@ int scoop_map_task(const struct scoop_task *task, const void *in, void *out,
     struct scoop_wait_options wait = {options ? options->timeout : 0};
     struct runtime *rt = runtime_current;
 
+    int err;
+
     if (!rt)
-        return public_outside();
+        rt = public_enter(&err);
+    if (!rt)
+        return err;
     if (!task)
         return runtime_fail(rt, SCOOP_EINVAL, "the task is NULL");
-    int err = public_check_task(rt, task, "", task->in_size);
+    err = public_check_task(rt, task, "", task->in_size);
     if (err)
         return err;
     if (task->kind != SCOOP_TYPED)

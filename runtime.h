@@ -25,8 +25,10 @@
 #include "node.h"
 #include "registry.h"
 #include "scoop.h"
+#include "shutdown.h"
 #include "steal.h"
 #include "term.h"
+#include "trace.h"
 #include "value.h"
 
 struct helper;
@@ -45,6 +47,7 @@ struct frame {
     struct error *told; /* by scoop_fail() */
     bool is_timed;      /* each of its stretches is measured */
     bool was_long;      /* one of them was */
+    uint64_t began_ns;  /* for the timeline: is_timed, and there is one */
 };
 
 /* A stack and what stands on it; lives beside the fiber. */
@@ -58,6 +61,7 @@ struct strand {
     uint64_t deadline_ns;
     const char *waits_what;         /* while parked, for the dump */
     const struct future *waits_for; /* NULL: not for one future */
+    uint32_t lane; /* of the timeline; given once, it stays with the stack */
 };
 
 static inline struct strand *strand_of_timer(struct link *l)
@@ -75,11 +79,15 @@ struct worker {
     struct fiber_pool pool;
     struct fiber thread; /* the scheduler: the thread's own stack */
     struct strand scheduler;
+    /* Outside of a farm: the caller, on the thread's stack. */
+    struct strand outside;
+    struct frame outside_frame;
     struct link strands;
     struct link ready;      /* strands to resume, in order */
     struct link timers;     /* by deadline */
     struct strand *ended;   /* its stack is to be given back */
     uint64_t live;          /* strands in use */
+    uint32_t lanes;         /* given to strands */
     bool is_polled;         /* a task goes before what is ready */
     struct future **placed; /* a ring of tasks that must run here, or whose
                              * argument has come */
@@ -98,6 +106,8 @@ struct runtime {
     bool is_stopping;      /* leave the loop */
     bool is_draining;      /* begin nothing new */
     bool is_alone;         /* a farm of one rank */
+    bool is_serial;        /* for calls outside of a farm (serial.c) */
+    bool is_shut;          /* no more tasks (shutdown.c) */
     uint64_t private_max;
     size_t stack_reserve;  /* what a task starts with at least */
     uintptr_t stack_floor; /* of the running stack: tasks start above it */
@@ -110,6 +120,7 @@ struct runtime {
     struct worker worker;
     struct steal steal;
     struct term term;
+    struct shutdown shutdown;
     struct node node;
     struct net *net;
     struct helper *helper;  /* NULL: none */
@@ -127,6 +138,8 @@ struct runtime {
     char host[64];
     uint64_t started_ns;
     uint64_t idle_ns;
+    struct trace *trace; /* NULL: no timeline was asked for */
+    bool has_live_line;  /* some map's progress is drawn (progress.c) */
 
     /* Rank 0. */
     int (*root)(void *arg);

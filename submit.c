@@ -101,8 +101,12 @@ scoop_future scoop_submit_plain(struct scoop_task *task, const void *arg,
 {
     struct runtime *rt = runtime_current;
 
-    if (__builtin_expect(!rt, 0))
-        return public_no_future(public_outside());
+    if (__builtin_expect(!rt, 0)) {
+        int why;
+        rt = public_enter(&why);
+        if (!rt)
+            return public_no_future(why);
+    }
     if (__builtin_expect(!rt->frame || !registry_has(&rt->registry, task) ||
                              (!arg && arg_len),
                          0))
@@ -127,8 +131,15 @@ scoop_future scoop_submit_plain(struct scoop_task *task, const void *arg,
         deque_push(&rt->deque, &f->item);
         return public_handle(f);
     }
-    int err = worker_push(rt, f);
-    return err ? undo(rt, f, err, task->name) : public_handle(f);
+    scoop_future handle = public_handle(f);
+    /* A farm that is shut, or serial, has no room for private tasks, so that
+     * only this way has to ask. */
+    int err = rt->is_shut ? SCOOP_ESHUTDOWN : worker_push(rt, f);
+    if (err)
+        return undo(rt, f, err, task->name);
+    if (rt->is_serial)
+        worker_settle(rt);
+    return handle;
 }
 
 static int check_options(struct runtime *rt,
@@ -150,11 +161,15 @@ scoop_future scoop_submit_task(const struct scoop_task *task, const void *arg,
     static const struct scoop_submit_options none;
     struct runtime *rt = runtime_current;
 
+    int err;
+
     if (!rt)
-        return public_no_future(public_outside());
+        rt = public_enter(&err);
+    if (!rt)
+        return public_no_future(err);
     if (!options)
         options = &none;
-    int err = public_check_task(rt, task, arg, arg_len);
+    err = public_check_task(rt, task, arg, arg_len);
     if (!err)
         err = check_options(rt, options);
     if (err)
@@ -184,5 +199,9 @@ scoop_future scoop_submit_task(const struct scoop_task *task, const void *arg,
         err = f->rec.place == rt->rank ? worker_place(rt, f)
                                        : transfer_place(rt, f);
     }
-    return err ? undo(rt, f, err, task->name) : handle;
+    if (err)
+        return undo(rt, f, err, task->name);
+    if (rt->is_serial)
+        worker_settle(rt);
+    return handle;
 }

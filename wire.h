@@ -28,7 +28,8 @@
     X(WAVE, wave, MAIN, "down the tree: report your counts when idle")         \
     X(COUNT, count, MAIN, "up the tree: the counts")                           \
     X(STOP, stop, MAIN, "down the tree: the farm ends")                        \
-    X(DUMP, dump, MAIN, "write down your state")
+    X(DUMP, dump, MAIN, "write down your state")                               \
+    X(SHUTDOWN, shutdown, MAIN, "no more tasks: to ask, tell, count, answer")
 
 enum wire_who { WIRE_MAIN, WIRE_HELPER };
 
@@ -104,6 +105,15 @@ struct wire_stop {
 struct wire_dump {
     uint64_t unused;
 };
+struct wire_shutdown {
+    uint64_t id, generation; /* ask: the future to spare; id 0: all are */
+    uint64_t created, ended; /* up, said: the sums; ask: the caller's id */
+    int32_t caller;          /* its rank */
+    uint16_t what;           /* shutdown.c */
+    uint16_t cancel;
+    uint32_t round;
+    int32_t status;
+};
 
 _Static_assert(sizeof(struct wire_tasks) == 8, "wire format");
 _Static_assert(sizeof(struct wire_steal) == 8, "wire format");
@@ -115,6 +125,7 @@ _Static_assert(sizeof(struct wire_result) == 40, "wire format");
 _Static_assert(sizeof(struct wire_cancel) == 16, "wire format");
 _Static_assert(sizeof(struct wire_wave) == 16, "wire format");
 _Static_assert(sizeof(struct wire_count) == 40, "wire format");
+_Static_assert(sizeof(struct wire_shutdown) == 48, "wire format");
 
 #define WIRE_BODY_MAX 48u
 
