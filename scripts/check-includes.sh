@@ -6,8 +6,8 @@
 # higher one.
 . "$(dirname "$0")/lib-check"
 
-low="clock log config error wire task fiber deque steal term registry value future node net signals"
-high="worker map broker shared helper call offer idle dump transfer runtime"
+low="clock log config error trace wire task fiber deque steal term registry value future node net signals"
+high="worker map broker shared helper call offer idle dump transfer runtime public progress shutdown serial prolog"
 
 # "FILE HEADER" for every include of one of our headers.
 edges() {

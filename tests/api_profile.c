@@ -81,7 +81,8 @@ static int look_at(json_t *e, struct seen *s)
     double time = json_number_value(json_object_get(e, "ts"));
     double took = json_number_value(json_object_get(e, "dur"));
 
-    if (!name || !phase || json_integer_value(json_object_get(e, "pid")) != rank)
+    if (!name || !phase ||
+        json_integer_value(json_object_get(e, "pid")) != rank)
         return 1;
     if (*phase == 'M')
         return 0;
