@@ -219,7 +219,7 @@ static void on_said(struct runtime *rt, const struct wire_shutdown *body)
 
     if (body->round != s->round)
         return;
-    s->is_answered = true;
+    s->is_asked = false;
     s->status = body->status;
     s->created = body->created;
     s->ended = body->ended;
@@ -261,8 +261,7 @@ void shutdown_free(struct shutdown *s)
 
 /* ---- The call --------------------------------------------------------- */
 
-/* One wave: its answer is in rt->shutdown.  SCOOP_ETIMEDOUT, or 0. */
-static int ask(struct runtime *rt, bool cancels, uint64_t deadline_ns)
+static void send_ask(struct runtime *rt, bool cancels)
 {
     struct shutdown *s = &rt->shutdown;
     const struct future *task = rt->frame->task;
@@ -271,16 +270,27 @@ static int ask(struct runtime *rt, bool cancels, uint64_t deadline_ns)
                                  .cancel = cancels,
                                  .round = ++s->round};
 
+    s->is_asked = true;
+    s->asker = 0;
     if (task) {
-        body.id = task->rec.id;
+        body.id = s->asker = task->rec.id;
         body.generation = task->rec.generation;
         body.created = body.id; /* who it is, to rank 0 */
     }
-    s->is_answered = false;
     post(rt, task ? task_home(&task->rec) : 0, &body);
+}
+
+/* One wave: its answer is in rt->shutdown.  SCOOP_ETIMEDOUT, or 0.  What was
+ * asked before a time-out and not answered yet will do. */
+static int ask(struct runtime *rt, bool cancels, uint64_t deadline_ns)
+{
+    struct shutdown *s = &rt->shutdown;
+
+    if (cancels || !s->is_asked)
+        send_ask(rt, cancels);
     if (!deadline_ns)
         worker_yield(rt); /* whoever polls must let tasks run */
-    while (!s->is_answered) {
+    while (s->is_asked) {
         if (clock_is_past(deadline_ns))
             return SCOOP_ETIMEDOUT;
         s->waiter = rt->strand; /* on_said() wakes it */
@@ -305,21 +315,22 @@ static void pause_until(struct runtime *rt, uint64_t pause_ns,
 static int await_all(struct runtime *rt, bool cancels, uint64_t deadline_ns)
 {
     struct shutdown *s = &rt->shutdown;
-    uint64_t pause_ns = WAVE_MIN_NS, last = 0;
-    bool has_last = false;
+    uint64_t pause_ns = WAVE_MIN_NS;
 
+    if (s->asker != (rt->frame->task ? rt->frame->task->rec.id : 0))
+        s->is_asked = s->has_last = false;
     for (;;) {
         int err = ask(rt, cancels, deadline_ns);
         if (!err)
             err = s->status;
         if (err)
             return err;
-        if (has_last && last == s->created)
+        if (s->has_last && s->last == s->created)
             return 0;
         /* Nothing seems to be left: make sure at once. */
         bool seems_done = s->ended == s->created;
-        last = s->ended;
-        has_last = true;
+        s->last = s->ended;
+        s->has_last = true;
         cancels = false;
         if (seems_done)
             continue;

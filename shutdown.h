@@ -22,9 +22,12 @@ struct shutdown {
     /* The rank of the task that called. */
     bool is_calling;
     struct strand *waiter; /* parked until the answer of `round` */
-    uint32_t round;        /* the last that was asked for */
-    bool is_answered;
+    uint32_t round;        /* the last that was asked for, */
+    uint64_t asker;        /* by that task; 0: the root */
+    bool is_asked;         /* its answer is not here yet */
     int status;
+    bool has_last;
+    uint64_t last;           /* `ended` of the wave before */
     uint64_t created, ended; /* of all ranks */
     /* Every rank: the wave that it reports to, and whom. */
     uint32_t wave;
