@@ -17,8 +17,9 @@
  * wiping it out, in the same write (log.h: `is_live`); the next update draws it
  * again.  So the two do not tear each other.
  *
- * Where nobody is shown progress_add() costs a comparison, else a look at the
- * clock.  There is no timer: where no item ends, nothing is drawn.
+ * Counting (progress_add()) and telling (progress_tell()) are two calls, since
+ * items are also counted where no code of the program's may run.  Who waits for
+ * the items sleeps until `due_ns` at most and tells then.
  */
 #include "progress.h"
 
@@ -55,12 +56,13 @@ static struct scoop_progress measure(const struct progress *p, uint64_t now_ns)
                                .eta = -1};
 
     s.seconds = clock_seconds_of(now_ns - p->began_ns);
+    uint64_t ended = p->done + p->failed;
     if (s.seconds > 0)
-        s.rate = (double)p->done / s.seconds;
-    if (p->total && p->done >= p->total)
+        s.rate = (double)ended / s.seconds;
+    if (p->total && ended >= p->total)
         s.eta = 0;
     else if (p->total && s.rate > 0)
-        s.eta = (double)(p->total - p->done) / s.rate;
+        s.eta = (double)(p->total - ended) / s.rate;
     return s;
 }
 
@@ -79,20 +81,21 @@ static void put_span(double seconds, char *out, size_t size)
                  (unsigned)(whole / 60 % 60));
 }
 
-static int put_words(const struct scoop_progress *s, bool has_ended, int status,
-                     char *out, size_t size)
+static int put_words(const struct scoop_progress *s, bool has_ended, char *out,
+                     size_t size)
 {
     char of[64] = "", left[48] = "", failed[40] = "", span[24];
+    uint64_t ended = s->done + s->failed;
     const char *end = "";
 
     if (s->total)
         snprintf(of, sizeof of, " of %llu (%d %%)",
                  (unsigned long long)s->total,
-                 (int)(100.0 * (double)s->done / (double)s->total));
+                 (int)(100.0 * (double)ended / (double)s->total));
     if (has_ended) {
         put_span(s->seconds, span, sizeof span);
         snprintf(left, sizeof left, " in %s", span);
-        end = status ? scoop_strerror(status) : "done";
+        end = ended < s->total ? ": not all" : ": done";
     } else if (s->eta >= 0) {
         put_span(s->eta, span, sizeof span);
         snprintf(left, sizeof left, ", %s left", span);
@@ -100,13 +103,12 @@ static int put_words(const struct scoop_progress *s, bool has_ended, int status,
     if (s->failed)
         snprintf(failed, sizeof failed, ", %llu failed",
                  (unsigned long long)s->failed);
-    return snprintf(out, size, "%s  %llu%s, %.3g/s%s%s%s%s", s->label,
-                    (unsigned long long)s->done, of, s->rate, left, failed,
-                    *end ? ": " : "", end);
+    return snprintf(out, size, "%s  %llu%s, %.3g/s%s%s%s", s->label,
+                    (unsigned long long)ended, of, s->rate, left, failed, end);
 }
 
-/* The function is the program's and runs within a handler, where a task that
- * is none would be taken for the caller: so it finds no farm. */
+/* The function is the program's, but it is called in the middle of a map, where
+ * another task may be the one that runs: so it finds no farm. */
 static void call(const struct progress *p, const struct scoop_progress *s)
 {
     struct runtime *before = runtime_current;
@@ -116,12 +118,10 @@ static void call(const struct progress *p, const struct scoop_progress *s)
     runtime_current = before;
 }
 
-static void draw(struct runtime *rt, const struct scoop_progress *s,
-                 bool has_ended, int status)
+static void draw(struct runtime *rt, const char *words, bool has_ended)
 {
-    char words[256], line[280];
+    char line[280];
 
-    put_words(s, has_ended, status, words, sizeof words);
     int len = snprintf(line, sizeof line, "\r%s\033[K%s", words,
                        has_ended ? "\n" : "");
     log_set_live(&rt->log, !has_ended);
@@ -129,22 +129,22 @@ static void draw(struct runtime *rt, const struct scoop_progress *s,
 }
 
 static void show(struct runtime *rt, struct progress *p, uint64_t now_ns,
-                 bool has_ended, int status)
+                 bool has_ended)
 {
     struct scoop_progress s = measure(p, now_ns);
     char words[256];
 
     if (p->shows & CALLS)
         call(p, &s);
+    put_words(&s, has_ended, words, sizeof words);
     if (p->shows & DRAWS) {
-        draw(rt, &s, has_ended, status);
+        draw(rt, words, has_ended);
     } else if ((p->shows & LINES) && (has_ended || now_ns >= p->next_line_ns)) {
-        put_words(&s, has_ended, status, words, sizeof words);
         log_say(&rt->log, "%s", words);
         p->next_line_ns = clock_after(now_ns, LINE_NS);
     }
-    p->next_ns =
-        clock_after(now_ns, p->shows & (CALLS | DRAWS) ? DRAW_NS : LINE_NS);
+    p->due_ns = p->shows & (CALLS | DRAWS) ? clock_after(now_ns, DRAW_NS)
+                                           : p->next_line_ns;
 }
 
 static uint32_t find_shows(const struct runtime *rt, const char *label,
@@ -162,20 +162,27 @@ static uint32_t find_shows(const struct runtime *rt, const char *label,
     return shows | LINES;
 }
 
-void progress_begin(struct runtime *rt, struct progress *p, const char *label,
-                    uint64_t total, scoop_progress_fn *fn, void *arg)
+void progress_begin(
+    struct runtime *rt, struct progress *p, const char *label, uint64_t total,
+    void (*fn)(const struct scoop_progress *progress, void *arg), void *arg)
 {
-    memset(p, 0, sizeof *p);
+    const char *words = label && *label ? label : p->name;
+
     p->shows = find_shows(rt, label, fn != NULL);
-    if (!p->shows)
+    p->is_on = p->shows != 0;
+    p->due_ns = CLOCK_NEVER;
+    p->done = p->failed = 0;
+    if (!p->is_on)
         return;
     p->total = total;
     p->fn = fn;
     p->arg = arg;
     p->began_ns = clock_now_ns();
-    p->next_ns = p->began_ns; /* the first item that ends is shown */
+    p->due_ns = clock_after(p->began_ns, DRAW_NS);
     p->next_line_ns = clock_after(p->began_ns, LINE_NS);
-    snprintf(p->label, sizeof p->label, "%s", label && *label ? label : "map");
+    if (!(p->shows & (CALLS | DRAWS)))
+        p->due_ns = p->next_line_ns;
+    snprintf(p->label, sizeof p->label, "%s", words ? words : "map");
     for (char *c = p->label; *c; c++)
         if ((unsigned char)*c < ' ')
             *c = ' '; /* it shall stay on its line */
@@ -186,21 +193,28 @@ void progress_begin(struct runtime *rt, struct progress *p, const char *label,
 void progress_add(struct runtime *rt, struct progress *p, uint64_t done,
                   uint64_t failed)
 {
-    if (!p->shows)
-        return;
+    (void)rt;
     p->done += done;
     p->failed += failed;
-    uint64_t now_ns = clock_now_ns();
-    if (now_ns >= p->next_ns)
-        show(rt, p, now_ns, false, 0);
 }
 
-void progress_end(struct runtime *rt, struct progress *p, int status)
+void progress_tell(struct runtime *rt, struct progress *p)
 {
-    if (!p->shows)
+    if (!p->is_on)
         return;
-    show(rt, p, clock_now_ns(), true, status);
+    uint64_t now_ns = clock_now_ns();
+    if (now_ns >= p->due_ns)
+        show(rt, p, now_ns, false);
+}
+
+void progress_end(struct runtime *rt, struct progress *p)
+{
+    if (!p->is_on)
+        return;
+    show(rt, p, clock_now_ns(), true);
     if (p->shows & DRAWS)
         rt->has_live_line = false;
+    p->is_on = false;
     p->shows = 0;
+    p->due_ns = CLOCK_NEVER;
 }

@@ -508,21 +508,13 @@ SCOOP_API int scoop_release(scoop_future future);
 
 /* ---- Map -------------------------------------------------------------- */
 
-/* How far a map is.  total is 0, and eta negative, where nobody knows how many
- * items there will be. */
 struct scoop_progress {
-    const char *label;
-    uint64_t done, failed, total; /* items; done includes those that failed */
-    double seconds;               /* since it began */
-    double rate;                  /* items a second, of the whole time */
-    double eta;                   /* seconds that are left, probably */
+    const char *label;            /* `.progress`, or the task's name */
+    uint64_t done, failed, total; /* items; failed ones are not among `done` */
+    double seconds;               /* since the map began */
+    double rate;                  /* items that ended, per second */
+    double eta;                   /* seconds to go at that rate; < 0: unknown */
 };
-
-/* Called on the thread and rank of the map's caller, at most five times a
- * second and once at the end.  May call scoop_log() and what may be called
- * from any thread; other calls return SCOOP_ETHREAD. */
-typedef void scoop_progress_fn(const struct scoop_progress *progress,
-                               void *arg);
 
 /* .timeout   as for a wait: when it has passed the map returns SCOOP_ETIMEDOUT
  *            and writes no more to the output; items that have not started
