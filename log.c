@@ -124,8 +124,8 @@ void log_close(struct log *log)
     log->fd = STDERR_FILENO;
 }
 
-static void put_line(const struct log *log, const char *level,
-                     const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void put_line(
+    const struct log *log, const char *level, const char *format, va_list args)
 {
     char line[LOG_LINE_SIZE];
     int saved = errno;

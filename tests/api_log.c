@@ -23,10 +23,10 @@ static int speak(const int *n, int *out)
     struct api_catch c;
     pthread_t thread;
     char head[128], mine[160];
-    int err = 0, whole = 0, named = 0, threads = 0, rest = 0;
+    int err = 0, error = 0, whole = 0, named = 0, threads = 0, rest = 0;
 
     api_catch(&c);
-    if (pthread_create(&thread, NULL, on_a_thread, &err))
+    if (pthread_create(&thread, NULL, on_a_thread, &error))
         return scoop_fail(1, "no thread");
     for (int i = 0; i < *n; i++)
         err |= scoop_log(SCOOP_LOG_INFO, "task says %d\r\nand more\n", i);
@@ -44,7 +44,7 @@ static int speak(const int *n, int *out)
     }
     free(said);
     *out = whole;
-    if (err || whole != rest || named != *n || threads != LINES)
+    if (err || error || whole != rest || named != *n || threads != LINES)
         return scoop_fail(2, "%d lines, %d whole, %d the task's, %d not", rest,
                           whole, named, threads);
     return 0;
