@@ -31,6 +31,8 @@
 /* Some thread has it: of the process, since a farm is. */
 static atomic_bool is_open;
 static atomic_bool has_warned;
+/* Why it could not be opened, which was said once; 0: it could. */
+static atomic_int refusal;
 
 bool serial_is_open(void)
 {
@@ -50,8 +52,10 @@ struct runtime *public_enter(int *why)
         *why = SCOOP_ETHREAD;
         return NULL;
     }
-    rt = serial_rooms_open(why);
+    *why = atomic_load(&refusal);
+    rt = *why ? NULL : serial_rooms_open(why);
     if (!rt) {
+        atomic_store(&refusal, *why);
         atomic_store(&is_open, false);
         return NULL;
     }
