@@ -76,7 +76,7 @@ void call_begin_stretch(struct runtime *rt)
 /* The frame's run, for the timeline. */
 void call_trace(struct runtime *rt, const struct frame *frame)
 {
-    trace_add(rt->trace, TRACE_TASK, call_name(frame), rt->strand->lane,
+    trace_add(rt->trace, TRACE_TASK, call_name(frame), rt->strand->row,
               frame->began_ns, clock_now_ns(),
               frame->task ? frame->task->rec.id : 0);
 }

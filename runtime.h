@@ -61,7 +61,7 @@ struct strand {
     uint64_t deadline_ns;
     const char *waits_what;         /* while parked, for the dump */
     const struct future *waits_for; /* NULL: not for one future */
-    uint32_t lane; /* of the timeline; given once, it stays with the stack */
+    uint32_t row; /* of the timeline; given once, it stays with the stack */
 };
 
 static inline struct strand *strand_of_timer(struct link *l)
@@ -87,7 +87,7 @@ struct worker {
     struct link timers;     /* by deadline */
     struct strand *ended;   /* its stack is to be given back */
     uint64_t live;          /* strands in use */
-    uint32_t lanes;         /* given to strands */
+    uint32_t rows;          /* of the timeline, given to strands */
     bool is_polled;         /* a task goes before what is ready */
     struct future **placed; /* a ring of tasks that must run here, or whose
                              * argument has come */

@@ -332,8 +332,8 @@ static int start(struct runtime *rt, struct future *f)
     link_add(&w->strands, &s->all);
     link_init(&s->ready);
     link_init(&s->timer);
-    if (!s->lane)
-        s->lane = ++w->lanes;
+    if (!s->row)
+        s->row = ++w->rows;
     if (++w->live > rt->stats.fibers)
         rt->stats.fibers = w->live;
     resume(rt, s);
@@ -423,7 +423,7 @@ void worker_park(struct runtime *rt, uint64_t deadline_ns, const char *what,
     uint64_t id = for_what ? for_what->rec.id : 0;
     leave_strand(rt); /* ends by worker_wake(), or the timer's */
     if (rt->trace)
-        trace_add(rt->trace, TRACE_WAIT, what, s->lane, from_ns, clock_now_ns(),
+        trace_add(rt->trace, TRACE_WAIT, what, s->row, from_ns, clock_now_ns(),
                   id);
     s->waits_what = NULL;
 }
@@ -643,7 +643,7 @@ int worker_open_outside(struct runtime *rt)
     w->scheduler.fiber = fiber;
     s->fiber = &w->thread;
     s->deadline_ns = CLOCK_NEVER;
-    s->lane = ++w->lanes;
+    s->row = ++w->rows;
     link_add(&w->strands, &s->all);
     link_init(&s->ready);
     link_init(&s->timer);
