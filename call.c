@@ -51,7 +51,7 @@ void call_end_stretch(struct runtime *rt, struct frame *frame)
     } else if (!m->is_short && ++m->calm >= CALM_STRETCHES) {
         /* Of a deep recursion no run ends for a long time. */
         m->is_short = 1;
-        m->runs_left = TIME_EVERY;
+        m->runs_left = rt->trace ? 1 : TIME_EVERY;
     }
 }
 
@@ -75,18 +75,36 @@ void call_begin_stretch(struct runtime *rt)
     call_go_away(rt, rt->mark_ns);
 }
 
+/* The frame's run, for the timeline. */
+void call_trace(struct runtime *rt, const struct frame *frame)
+{
+    trace_add(rt->trace, TRACE_TASK, call_name(frame), rt->strand->row,
+              frame->began_ns, clock_now_ns(),
+              frame->task ? frame->task->rec.id : 0);
+}
+
+void call_trace_steal(struct runtime *rt, int victim, uint32_t tasks)
+{
+    if (!rt->trace)
+        return;
+    uint64_t now_ns = clock_now_ns();
+    trace_add(rt->trace, TRACE_STEAL, "steal", 0, now_ns, now_ns,
+              (uint64_t)(uint32_t)victim << 32 | tasks);
+}
+
 /* A timed run begins: always for a function that is not known to be short. */
 void call_begin_timed(struct runtime *rt, struct frame *frame)
 {
     struct measure *m = frame->measure;
 
-    m->runs_left = m->is_short ? TIME_EVERY : 1;
+    m->runs_left = m->is_short && !rt->trace ? TIME_EVERY : 1;
     if (!m->is_short)
         offer_tasks(rt);
     m->stretch_ns = 0;
     frame->is_timed = true;
     frame->was_long = false;
     call_begin_stretch(rt);
+    frame->began_ns = rt->mark_ns;
 }
 
 void call_end_timed(struct runtime *rt, struct frame *frame)
@@ -96,6 +114,8 @@ void call_end_timed(struct runtime *rt, struct frame *frame)
     call_end_stretch(rt, frame);
     call_come_back(rt);
     frame->is_timed = false;
+    if (rt->trace)
+        call_trace(rt, frame);
     if (frame->was_long) {
         m->streak = 0;
         m->runs_left = 1;

@@ -26,6 +26,9 @@ int call_untyped(struct runtime *rt, struct frame *frame, const void *data,
                  scoop_out *out);
 int call_settle(struct runtime *rt, struct frame *frame, int code,
                 struct error **error);
+/* For the timeline: a run of a frame, tasks that were taken. */
+void call_trace(struct runtime *rt, const struct frame *frame);
+void call_trace_steal(struct runtime *rt, int victim, uint32_t tasks);
 
 /* What the frame runs, in words. */
 const char *call_name(const struct frame *frame);
@@ -111,12 +114,18 @@ static inline struct json_limits call_json_limits(const struct runtime *rt)
                        fiber_stack_left(rt->strand->fiber));
 }
 
-/* The path hash of the next child of the frame. */
-static inline uint64_t call_next_path(struct frame *frame)
+/* The path hash of the n-th child, from 1, of a task (or item, of a map). */
+static inline uint64_t call_child_path(uint64_t path, uint64_t n)
 {
-    uint64_t x = (frame->path + ++frame->made) * 0x9e3779b97f4a7c15u;
+    uint64_t x = (path + n) * 0x9e3779b97f4a7c15u;
 
     return x ^ x >> 29;
+}
+
+/* That of the next child of the frame. */
+static inline uint64_t call_next_path(struct frame *frame)
+{
+    return call_child_path(frame->path, ++frame->made);
 }
 
 #endif

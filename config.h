@@ -30,6 +30,11 @@
     X(ON, "on")                                                                \
     X(OFF, "off")
 
+#define CONFIG_PROGRESS_MODES(X)                                               \
+    X(OFF, "0")                                                                \
+    X(ON, "1")                                                                 \
+    X(AUTO, "auto")
+
 #define CONFIG_ALTERNATIVE(id, text) "|" text
 
 /* X(kind, field, NAME, default, range, help)
@@ -98,7 +103,18 @@
     X(TIME, watchdog_ns, WATCHDOG, "0", "0..", \
       "dump the state after that long without progress; 0 never") \
     X(BOOL, stats, STATS, "0", "0..1", \
-      "print a line for each rank at the end")
+      "print a line for each rank at the end") \
+    X(INT, nice, NICE, "0", "0..19", \
+      "niceness of all ranks; 0 leaves it") \
+    X(BOOL, debug, DEBUG, "0", "0..1", \
+      "log level debug and a watchdog of 30s, unless these are set") \
+    X(TEXT, profile, PROFILE, "", "prefix", \
+      "write a timeline of each rank to prefix.RANK.json") \
+    X(BYTES, profile_bytes, PROFILE_MEMORY, "16M", "4K..", \
+      "memory of a rank for its timeline; what comes later is left out") \
+    X(CHOICE, progress, PROGRESS, "auto", \
+      CONFIG_PROGRESS_MODES(CONFIG_ALTERNATIVE), \
+      "show how far maps are: 1 those of the root, auto those with a label")
 /* clang-format on */
 
 #define CONFIG_TEXT_SIZE 1024
@@ -130,6 +146,12 @@ _Static_assert(CONFIG_COUNT <= 64, "one bit of `given` for each setting");
 enum config_helper {
 #define X(ID, text) CONFIG_HELPER_##ID,
     CONFIG_HELPER_MODES(X)
+#undef X
+};
+
+enum config_progress {
+#define X(ID, text) CONFIG_PROGRESS_##ID,
+    CONFIG_PROGRESS_MODES(X)
 #undef X
 };
 

@@ -204,5 +204,8 @@ void idle_search(struct runtime *rt)
         offer_call_one(&rt->node);
     rt->progress_ns = rt->attended_ns = clock_now_ns();
     rt->idle_ns += rt->progress_ns - since_ns;
+    if (rt->trace)
+        trace_add(rt->trace, TRACE_IDLE, "no work", 0, since_ns,
+                  rt->progress_ns, 0);
     helper_rouse(rt->helper);
 }

@@ -26,7 +26,7 @@ static inline int item_call(struct runtime *rt, const struct item_way *way,
                             struct frame *frame, uint64_t index, const void *in,
                             void *out, struct error **error)
 {
-    frame->path = (way->path ^ (index + 1)) * 0x9e3779b97f4a7c15u;
+    frame->path = call_child_path(way->path, index + 1);
     frame->made = 0;
     int code = call_function(rt, frame, in, out, error);
     if (__builtin_expect(code, 0))

@@ -92,7 +92,12 @@ scoop_future scoop_submit_json(const struct scoop_task *task, json_t *value,
                                const struct scoop_submit_options *options)
 {
     struct runtime *rt = runtime_current;
-    int err = rt ? check_task(rt, task) : public_outside();
+    int err = 0;
+
+    if (!rt)
+        rt = public_enter(&err);
+    if (!err)
+        err = check_task(rt, task);
     size_t len;
     scoop_future f =
         err ? public_no_future(err) : submit(rt, task, value, options, &len);
@@ -280,9 +285,13 @@ int scoop_map_json_of(const struct scoop_task *task, const json_t *array,
 
     if (out)
         *out = NULL;
+    int err;
+
     if (!rt)
-        return public_outside();
-    int err = check_task(rt, task);
+        rt = public_enter(&err);
+    if (!rt)
+        return err;
+    err = check_task(rt, task);
     if (err)
         return err;
     if (!json_is_array(array))

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 _Static_assert(LOG_LINE_SIZE <= PIPE_BUF, "a pipe keeps a line in one piece");
 
 #define CUT_MARK " [cut]"
+#define WIPE "\r\033[K" /* the line that the cursor is in */
 
 static const char *const level_names[] = {
 #define X(ID, text) text,
@@ -79,18 +81,19 @@ static size_t bounded(int len, size_t size)
     return (size_t)len < size ? (size_t)len : size - 1;
 }
 
-static size_t compose_head(const struct log *log, enum log_level level,
-                           char *line, size_t size)
+static size_t compose_head(const struct log *log, const char *level, char *line,
+                           size_t size)
 {
     uint64_t us = (clock_now_ns() - log->start_ns) / 1000;
+    bool wipes = log->fd == STDERR_FILENO && atomic_load(&log->is_live);
     char rank[16] = "-";
 
     if (log->rank >= 0)
         snprintf(rank, sizeof rank, "%d", log->rank);
-    return bounded(snprintf(line, size, "scoop %s@%s %llu.%06llu %s: ", rank,
-                            log->host, (unsigned long long)(us / 1000000),
-                            (unsigned long long)(us % 1000000),
-                            level_names[level]),
+    return bounded(snprintf(line, size,
+                            "%sscoop %s@%s %llu.%06llu %s: ", wipes ? WIPE : "",
+                            rank, log->host, (unsigned long long)(us / 1000000),
+                            (unsigned long long)(us % 1000000), level),
                    size);
 }
 
@@ -121,14 +124,12 @@ void log_close(struct log *log)
     log->fd = STDERR_FILENO;
 }
 
-void log_vline(const struct log *log, enum log_level level, const char *format,
-               va_list args)
+__attribute__((format(printf, 3, 0))) static void put_line(
+    const struct log *log, const char *level, const char *format, va_list args)
 {
     char line[LOG_LINE_SIZE];
     int saved = errno;
 
-    if (!log_is_on(log, level))
-        return;
     size_t head = compose_head(log, level, line, sizeof line);
     int want = vsnprintf(line + head, sizeof line - head, format, args);
     size_t len = head + bounded(want, sizeof line - head);
@@ -137,13 +138,20 @@ void log_vline(const struct log *log, enum log_level level, const char *format,
                sizeof CUT_MARK - 1);
     while (len > head && line[len - 1] == '\n')
         len--;
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = head; i < len; i++) {
         if (line[i] == '\n' || line[i] == '\r')
             line[i] = ' ';
     }
     line[len++] = '\n'; /* over the terminating zero at the latest */
     write_once(log->fd, line, len);
     errno = saved;
+}
+
+void log_vline(const struct log *log, enum log_level level, const char *format,
+               va_list args)
+{
+    if (log_is_on(log, level))
+        put_line(log, level_names[level], format, args);
 }
 
 void log_line(const struct log *log, enum log_level level, const char *format,
@@ -154,4 +162,18 @@ void log_line(const struct log *log, enum log_level level, const char *format,
     va_start(args, format);
     log_vline(log, level, format, args);
     va_end(args);
+}
+
+void log_say(const struct log *log, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    put_line(log, "note", format, args);
+    va_end(args);
+}
+
+void log_set_live(struct log *log, bool is_live)
+{
+    atomic_store(&log->is_live, is_live);
 }

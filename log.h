@@ -39,6 +39,9 @@ struct log {
     int rank; /* -1: not known yet */
     uint64_t start_ns;
     char host[64];
+    /* A line that is drawn over and over (progress.c) stands on the terminal:
+     * lines of the log wipe it out first. */
+    _Atomic bool is_live;
 };
 
 /* Without a config (NULL) warnings and errors go to stderr: for what has to
@@ -61,6 +64,11 @@ void log_line(const struct log *log, enum log_level level, const char *format,
               ...) __attribute__((format(printf, 3, 4)));
 void log_vline(const struct log *log, enum log_level level, const char *format,
                va_list args) __attribute__((format(printf, 3, 0)));
+
+/* One line whatever the level, for what was asked for: "note". */
+void log_say(const struct log *log, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void log_set_live(struct log *log, bool is_live);
 
 /* The arguments are evaluated only if the line is written. */
 #define log_at(log, level, ...)                                                \

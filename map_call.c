@@ -134,12 +134,9 @@ int map_run(struct runtime *rt, const struct map_order *order)
             map_let_go(job);
         return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a map");
     }
-    if (o->progress || o->on_progress)
-        progress_begin(rt, &job->progress,
-                       o->progress ? o->progress : order->task->name, order->n,
-                       o->on_progress, o->progress_arg);
-    else
-        job->progress.due_ns = CLOCK_NEVER;
+    job->progress.name = order->task->name;
+    progress_begin(rt, &job->progress, o->progress, order->n, o->on_progress,
+                   o->progress_arg);
     if (order->deadline_ns == CLOCK_NEVER && !job->priority &&
         call_has_room(rt))
         map_run_piece(rt, whole);
@@ -147,8 +144,7 @@ int map_run(struct runtime *rt, const struct map_order *order)
         map_drop_piece(rt, whole, SCOOP_ENOMEM, NULL);
     wait_job(rt, job, order->deadline_ns);
     int status = conclude(rt, job);
-    if (o->progress || o->on_progress)
-        progress_end(rt, &job->progress);
+    progress_end(rt, &job->progress);
     job->owner = NULL;
     job->item_status = NULL;
     map_let_go(job);
@@ -205,13 +201,17 @@ int scoop_map_task(const struct scoop_task *task, const void *in, void *out,
     struct map_order order = {.task = task, .in = in, .out = out, .n = n};
     struct runtime *rt = runtime_current;
 
+    int err;
+
     if (!rt)
-        return public_outside();
+        rt = public_enter(&err);
+    if (!rt)
+        return err;
     if (!task)
         return runtime_fail(rt, SCOOP_EINVAL, "the task is NULL");
     if (options)
         order.options = *options;
-    int err = public_check_task(rt, task, "", task->in_size);
+    err = public_check_task(rt, task, "", task->in_size);
     if (!err)
         err = check_arrays(rt, task, in, out, n);
     if (!err)

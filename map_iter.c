@@ -343,12 +343,16 @@ int scoop_map_iter_task(const struct scoop_task *task, scoop_iter **iter,
 
     if (iter)
         *iter = NULL;
+    int err;
+
     if (!rt)
-        return public_outside();
+        rt = public_enter(&err);
+    if (!rt)
+        return err;
     if (!options)
         options = &none;
     struct scoop_submit_options of_submit = submit_options(options);
-    int err = check(rt, task, &of_submit);
+    err = check(rt, task, &of_submit);
     if (err)
         return err;
     if (!iter || (n && task->in_size && !in))
@@ -376,12 +380,16 @@ int scoop_map_gen_task(const struct scoop_task *task, scoop_iter **iter,
 
     if (iter)
         *iter = NULL;
+    int err;
+
     if (!rt)
-        return public_outside();
+        rt = public_enter(&err);
+    if (!rt)
+        return err;
     if (!options)
         options = &none;
     struct scoop_submit_options of_submit = submit_options(options);
-    int err = check(rt, task, &of_submit);
+    err = check(rt, task, &of_submit);
     if (err)
         return err;
     if (!iter || !next)
@@ -403,8 +411,12 @@ int scoop_next_item_of(scoop_iter *iter, uint64_t *index, void *out,
     struct runtime *rt = runtime_current;
     struct entry *e;
 
+    int err;
+
     if (!rt)
-        return public_outside();
+        rt = public_enter(&err);
+    if (!rt)
+        return err;
     uint64_t deadline_ns = public_deadline(options);
     if (--rt->calls_left == 0 || deadline_ns != CLOCK_NEVER)
         worker_attend(rt);
@@ -417,7 +429,7 @@ int scoop_next_item_of(scoop_iter *iter, uint64_t *index, void *out,
                                          "this function"
                                        : "an iterator over futures has no "
                                          "items");
-    int err = next_entry(rt, it, deadline_ns, &e);
+    err = next_entry(rt, it, deadline_ns, &e);
     if (err)
         return err;
     const struct future *f = e->watch.future;
@@ -465,14 +477,18 @@ int scoop_map_each_task(const struct scoop_task *task,
     static const struct scoop_each_options none;
     struct runtime *rt = runtime_current;
 
+    int err;
+
     if (!rt)
-        return public_outside();
+        rt = public_enter(&err);
+    if (!rt)
+        return err;
     if (!options)
         options = &none;
     struct scoop_wait_options limit = {options->limit};
     struct scoop_submit_options of_submit = submit_options(options);
     uint64_t deadline_ns = public_deadline(&limit);
-    int err = check(rt, task, &of_submit);
+    err = check(rt, task, &of_submit);
     if (err)
         return err;
     if (!next)

@@ -66,6 +66,16 @@ struct net_start {
  * it was given, and the job should end.  NODE_MEMORY, NODES, EAGER and PIECE
  * are rank 0's on every rank. */
 int net_open(struct net **net, struct node *node, const struct net_start *s);
+/* A farm of one rank that makes no MPI call, before MPI_Init() and after
+ * MPI_Finalize() too.  s->comm is not looked at. */
+int net_open_alone(struct net **net, struct node *node,
+                   const struct net_start *s);
+/* Collective, before the first message is sent: 0 if all ranks pass 0; else
+ * the worst code, on all, and the first rank that did not do well says why in
+ * a line.  Waits as long as it takes. */
+int net_agree(struct net *net, int status, const char *why);
+/* Rank 0's host. */
+const char *net_origin_host(const struct net *net);
 /* Collective.  When no message is under way any more, to or from this rank;
  * relays for its mates until all ranks are here.  Closes the node too. */
 void net_close(struct net *net);

@@ -412,6 +412,22 @@ static int check_comm(MPI_Comm comm, const struct log *log)
     return SCOOP_EINVAL;
 }
 
+/* Where rank 0 is, for those who want to name it. */
+static int share_origin(struct join *join)
+{
+    MPI_Request request = MPI_REQUEST_NULL;
+
+    gethostname(join->origin, sizeof join->origin - 1);
+    if (join->size == 1)
+        return 0;
+    int status = gather(join,
+                        MPI_Ibcast(join->origin, (int)sizeof join->origin,
+                                   MPI_BYTE, 0, join->comm, &request),
+                        &request, "MPI_Ibcast");
+    join->origin[sizeof join->origin - 1] = '\0';
+    return status;
+}
+
 int join_open(struct join *join, const struct join_start *start)
 {
     MPI_Comm comm = start->comm;
@@ -435,9 +451,18 @@ int join_open(struct join *join, const struct join_start *start)
     }
     if (!status)
         status = find_nodes(join);
+    if (!status)
+        status = share_origin(join);
     if (status && !join->is_stuck)
         join_close(join);
     return status;
+}
+
+int join_alone(struct join *join, const struct log *log)
+{
+    *join = (struct join){.comm = MPI_COMM_NULL, .log = log, .size = 1};
+    gethostname(join->origin, sizeof join->origin - 1);
+    return map_nodes(join, NULL);
 }
 
 void join_close(struct join *join)

@@ -52,6 +52,7 @@ struct join {
     uint64_t deadline_ns;
     const struct log *log;
     char why[256];
+    char origin[64]; /* rank 0's host */
     /* Where pending collectives read and write. */
     struct join_hello mine;
     int give[2], get[2];
@@ -62,6 +63,8 @@ struct join {
 /* Collective.  0, or a code, the same on all ranks and said in a line on one
  * (unless the others are out of reach).  *join stays at its place. */
 int join_open(struct join *join, const struct join_start *start);
+/* One rank, without MPI.  0 or SCOOP_ENOMEM. */
+int join_alone(struct join *join, const struct log *log);
 /* Collective.  After a failure too, unless it is stuck. */
 void join_close(struct join *join);
 

@@ -18,6 +18,7 @@
 #include "scoop.h"
 
 #include <mpi.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -239,6 +240,48 @@ int net_open(struct net **net, struct node *node, const struct net_start *s)
     }
     *net = n;
     return 0;
+}
+
+int net_open_alone(struct net **net, struct node *node,
+                   const struct net_start *s)
+{
+    struct net *n = aligned_alloc(64, (sizeof *n + 63) / 64 * 64);
+
+    *net = NULL;
+    if (!n)
+        return SCOOP_ENOMEM;
+    memset(n, 0, sizeof *n);
+    n->log = s->log;
+    n->deliver = s->deliver;
+    n->ctx = s->ctx;
+    int status = open_pump(n);
+    if (status) {
+        free(n);
+        return status;
+    }
+    status = join_alone(&n->join, s->log);
+    if (!status)
+        status = furnish(n, node, s->config);
+    if (status) {
+        log_error(s->log, "%s",
+                  n->join.why[0] ? n->join.why : scoop_strerror(status));
+        demolish(n);
+        return status;
+    }
+    *net = n;
+    return 0;
+}
+
+int net_agree(struct net *net, int status, const char *why)
+{
+    net->join.deadline_ns = CLOCK_NEVER;
+    snprintf(net->join.why, sizeof net->join.why, "%s", why);
+    return join_agree(&net->join, status);
+}
+
+const char *net_origin_host(const struct net *net)
+{
+    return net->join.origin;
 }
 
 void net_close(struct net *net)

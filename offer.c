@@ -106,6 +106,8 @@ void offer_tasks(struct runtime *rt)
 
 void offer_all_but(struct runtime *rt, uint64_t keep)
 {
+    if (rt->is_alone)
+        return;
     publish(rt, keep);
     call_in(rt);
 }

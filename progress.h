@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* progress.h -- how far a map is, told on the rank that called it
+/* progress.h -- how far a map is: a line on a terminal, lines in a log, a call
  *
  * See progress.c.
  */
@@ -13,17 +13,26 @@
 
 struct runtime;
 
+#define PROGRESS_LABEL 64
+
+/* Part of whoever is to be shown; all zero, but for due_ns, is one that shows
+ * nothing. */
 struct progress {
-    const char *label;
+    const char *name; /* what it is called without a label; set before begin */
+    uint64_t total, done, failed; /* failed ones are not among `done` */
+    uint64_t began_ns;
+    uint64_t due_ns; /* when it is told next; CLOCK_NEVER: never */
+    uint64_t next_line_ns;
+    uint32_t shows; /* enum in progress.c */
+    bool is_on;     /* somebody looks */
     void (*fn)(const struct scoop_progress *progress, void *arg);
     void *arg;
-    uint64_t done, failed, total;
-    uint64_t begun_ns;
-    uint64_t due_ns; /* when it is told next; CLOCK_NEVER: never */
-    bool is_on;
+    char label[PROGRESS_LABEL];
 };
 
-/* label and fn may be NULL; where nobody wants to know, nothing is done. */
+/* label: the user's, or NULL.  total: 0 where it is not known.  fn: may be
+ * NULL.  Called by the task that waits for it all; where nobody wants to know,
+ * nothing is done. */
 void progress_begin(
     struct runtime *rt, struct progress *p, const char *label, uint64_t total,
     void (*fn)(const struct scoop_progress *progress, void *arg), void *arg);

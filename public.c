@@ -109,6 +109,9 @@ int public_check_task(struct runtime *rt, const struct scoop_task *task,
 {
     if (!rt->frame)
         return SCOOP_ESTATE;
+    if (rt->is_shut)
+        return runtime_fail(rt, SCOOP_ESHUTDOWN, "%s",
+                            scoop_strerror(SCOOP_ESHUTDOWN));
     if (!task)
         return runtime_fail(rt, SCOOP_EINVAL, "the task is NULL");
     if (!registry_has(&rt->registry, task))

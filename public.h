@@ -13,6 +13,15 @@
 /* Why a call cannot be made here: NULL runtime_current. */
 int public_outside(void);
 
+/* The farm of this process, for a call that may come from any thread; NULL:
+ * there is none.  It does not end before public_leave(). */
+struct runtime *public_visit(void);
+void public_leave(const struct runtime *rt);
+
+/* The farm for a call that makes tasks: outside of one, opens what serves
+ * there (serial.c).  NULL: *why not. */
+struct runtime *public_enter(int *why);
+
 /* A handle that carries an error: every call on it returns the code. */
 static inline scoop_future public_no_future(int code)
 {

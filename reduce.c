@@ -426,11 +426,15 @@ int scoop_map_reduce_task(const struct scoop_task *task,
     struct runtime *rt = runtime_current;
     struct task like = {0};
 
+    int err;
+
     if (!rt)
-        return public_outside();
+        rt = public_enter(&err);
+    if (!rt)
+        return err;
     if (!options)
         options = &none;
-    int err = reduce_check(rt, task, op, in, result, n);
+    err = reduce_check(rt, task, op, in, result, n);
     if (!err)
         err = map_check_retries(rt, options->retries, &like.range.retries);
     if (err)

@@ -27,9 +27,11 @@
 #include "registry.h"
 #include "scoop.h"
 #include "shared.h"
+#include "shutdown.h"
 #include "steal.h"
 #include "term.h"
 #include "timer.h"
+#include "trace.h"
 #include "value.h"
 
 struct callback;
@@ -52,6 +54,7 @@ struct frame {
     bool was_long;      /* one of them was */
     bool is_asked;      /* to end soon: nobody wants its result */
     uint8_t attempt;
+    uint64_t began_ns; /* for the timeline: is_timed, and there is one */
 };
 
 /* A stack and what stands on it; lives beside the fiber. */
@@ -66,6 +69,7 @@ struct strand {
     int level;                      /* the highest priority on this stack */
     const char *waits_what;         /* while parked, for the dump */
     const struct future *waits_for; /* NULL: not for one future */
+    uint32_t row; /* of the timeline; given once, it stays with the stack */
 };
 
 static inline struct strand *strand_of_timer(struct timer *t)
@@ -83,6 +87,9 @@ struct worker {
     struct fiber_pool pool;
     struct fiber thread; /* the scheduler: the thread's own stack */
     struct strand scheduler;
+    /* Outside of a farm: the caller, on the thread's stack. */
+    struct strand outside;
+    struct frame outside_frame;
     struct link strands;
     struct link ready; /* strands to resume, in order */
     struct timers timers;
@@ -90,6 +97,7 @@ struct worker {
     size_t asked_count, asked_room;
     struct strand *ended; /* its stack is to be given back */
     uint64_t live;        /* strands in use */
+    uint32_t rows;        /* of the timeline, given to strands */
     bool is_polled;       /* a task goes before what is ready */
     uint64_t early;       /* futures done before the deque told */
     struct callback *callback, **callback_end; /* to run, in order */
@@ -108,6 +116,8 @@ struct runtime {
     bool is_stopping;      /* leave the loop */
     bool is_draining;      /* begin nothing new */
     bool is_alone;         /* a farm of one rank */
+    bool is_serial;        /* for calls outside of a farm (serial.c) */
+    bool is_shut;          /* no more tasks (shutdown.c) */
     uint64_t private_max;
     size_t stack_reserve;  /* what a task starts with at least */
     uintptr_t stack_floor; /* of the running stack: tasks start above it */
@@ -122,6 +132,7 @@ struct runtime {
     struct steal steal;
     struct term term;
     struct shared shared;
+    struct shutdown shutdown;
     struct node node;
     struct net *net;
     struct helper *helper;  /* NULL: none */
@@ -139,6 +150,8 @@ struct runtime {
     char host[64];
     uint64_t started_ns;
     uint64_t idle_ns;
+    struct trace *trace; /* NULL: no timeline was asked for */
+    bool has_live_line;  /* some map's progress is drawn (progress.c) */
 
     /* Rank 0. */
     int (*root)(void *arg);

@@ -238,9 +238,13 @@ int scoop_map_scan_task(const struct scoop_task *task,
     struct map_order order = {.task = task, .in = in, .out = out, .n = n};
     struct runtime *rt = runtime_current;
 
+    int err;
+
     if (!rt)
-        return public_outside();
-    int err = reduce_check(rt, task, op, in, out, n);
+        rt = public_enter(&err);
+    if (!rt)
+        return err;
+    err = reduce_check(rt, task, op, in, out, n);
     if (!err && options)
         err = map_check_retries(rt, options->retries, &order.range.retries);
     if (err || !n)

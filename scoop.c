@@ -11,10 +11,12 @@
  */
 #include "scoop.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "broker.h"
@@ -22,10 +24,16 @@
 #include "clock.h"
 #include "dump.h"
 #include "helper.h"
+#include "prolog.h"
 #include "public.h"
+#include "serial.h"
+#include "shutdown.h"
 #include "signals.h"
 #include "transfer.h"
 #include "worker.h"
+
+#define VISIT_NS 20000u
+#define DEBUG_WATCHDOG_NS 30000000000u
 
 extern char **environ;
 
@@ -36,9 +44,40 @@ _Thread_local struct runtime *runtime_current
  * by the main thread only. */
 static _Atomic(struct runtime *) running;
 
+/* Calls from other threads that look at the farm; it ends behind them. */
+static _Atomic unsigned visitors;
+
 int public_outside(void)
 {
-    return atomic_load(&running) ? SCOOP_ETHREAD : SCOOP_ESTATE;
+    return atomic_load(&running) || serial_is_open() ? SCOOP_ETHREAD
+                                                     : SCOOP_ESTATE;
+}
+
+struct runtime *public_visit(void)
+{
+    struct runtime *rt = runtime_current;
+
+    if (rt)
+        return rt; /* this thread itself would end it */
+    atomic_fetch_add(&visitors, 1);
+    rt = atomic_load(&running);
+    if (!rt)
+        atomic_fetch_sub(&visitors, 1);
+    return rt;
+}
+
+void public_leave(const struct runtime *rt)
+{
+    if (rt && rt != runtime_current)
+        atomic_fetch_sub(&visitors, 1);
+}
+
+/* No other thread finds the farm from here on. */
+static void close_doors(void)
+{
+    atomic_store(&running, NULL);
+    while (atomic_load(&visitors)) /* ends: a visit waits for nothing */
+        clock_sleep_ns(VISIT_NS);
 }
 
 /* ---- Errors ----------------------------------------------------------- */
@@ -97,25 +136,11 @@ int scoop_perror(const char *words)
     return EXIT_FAILURE;
 }
 
-/* ---- Who and how much ------------------------------------------------- */
+/* ---- How much --------------------------------------------------------- */
 
 int scoop_version(void)
 {
     return SCOOP_VERSION;
-}
-
-int scoop_rank(void)
-{
-    struct runtime *rt = atomic_load(&running);
-
-    return rt ? rt->rank : 0;
-}
-
-int scoop_size(void)
-{
-    struct runtime *rt = atomic_load(&running);
-
-    return rt ? rt->size : 1;
 }
 
 int scoop_stats(struct scoop_stats *stats)
@@ -136,9 +161,12 @@ int scoop_stats(struct scoop_stats *stats)
 
 const struct scoop_task *scoop_task_find(const char *name)
 {
-    struct runtime *rt = atomic_load(&running);
+    struct runtime *rt = public_visit();
+    const struct scoop_task *task =
+        rt && name ? registry_find(&rt->registry, name) : NULL;
 
-    return rt && name ? registry_find(&rt->registry, name) : NULL;
+    public_leave(rt);
+    return task;
 }
 
 /* ---- Messages --------------------------------------------------------- */
@@ -176,6 +204,7 @@ static handler *const handlers[WIRE_TYPES] = {
     [WIRE_CONST_DONE] = shared_on_message,
     [WIRE_CONST_ANSWER] = shared_on_message,
     [WIRE_CONST_END] = shared_on_message,
+    [WIRE_SHUTDOWN] = shutdown_on_message,
 };
 
 static void deliver(void *ctx, struct net_message *m)
@@ -206,6 +235,12 @@ static void read_settings(struct runtime *rt)
     if (rt->config.help && is_first)
         config_print_help(stderr);
     log_close(&plain);
+    if (!rt->config.debug)
+        return;
+    if (!config_is_given(&rt->config, CONFIG_LOG))
+        rt->config.log = LOG_DEBUG;
+    if (!config_is_given(&rt->config, CONFIG_WATCHDOG))
+        rt->config.watchdog_ns = DEBUG_WATCHDOG_NS;
 }
 
 static int open_rooms(struct runtime *rt, MPI_Comm *comm)
@@ -222,12 +257,13 @@ static int open_rooms(struct runtime *rt, MPI_Comm *comm)
     start.comm = comm;
     start.config = &rt->config;
     start.log = &rt->log;
-    start.program = rt->registry.hash;
+    start.program = rt->registry.hash ^ prolog_hash();
     start.tasks = rt->registry.tasks;
     rt->handle = deliver;
     start.deliver = deliver;
     start.ctx = rt;
-    err = net_open(&rt->net, &rt->node, &start);
+    err = rt->is_serial ? net_open_alone(&rt->net, &rt->node, &start)
+                        : net_open(&rt->net, &rt->node, &start);
     if (err) {
         registry_close(&rt->registry);
         return err;
@@ -237,6 +273,20 @@ static int open_rooms(struct runtime *rt, MPI_Comm *comm)
     log_close(&rt->log);
     log_open(&rt->log, &rt->config, rt->rank, rt->host);
     return 0;
+}
+
+/* What the settings ask of the process. */
+static void obey_settings(struct runtime *rt)
+{
+    struct config *config = &rt->config;
+
+    if (config->nice && setpriority(PRIO_PROCESS, 0, config->nice))
+        log_warn(&rt->log, "SCOOP_NICE: %s", strerror(errno));
+    if (config->profile[0]) {
+        rt->trace = trace_open(config->profile_bytes);
+        if (!rt->trace)
+            log_warn(&rt->log, "no memory for a timeline");
+    }
 }
 
 static void set_up(struct runtime *rt)
@@ -278,38 +328,114 @@ static void say_stats(struct runtime *rt)
              s.busy_seconds, s.idle_seconds);
 }
 
-static int farm(struct runtime *rt)
+static void close_rooms(struct runtime *rt)
+{
+    trace_close(rt->trace, &rt->log, rt->config.profile);
+    net_close(rt->net);
+    worker_fini(rt);
+    shared_fini(&rt->shared);
+    shutdown_free(&rt->shutdown);
+    future_table_fini(&rt->futures);
+    future_table_fini(&rt->guests);
+    registry_close(&rt->registry);
+}
+
+static void work(struct runtime *rt)
 {
     struct signals signals;
 
+    broker_start(rt);
+    signals_open(&signals);
+    rt->helper = helper_start(rt);
+    rt->started_ns = rt->progress_ns = clock_now_ns();
+    runtime_current = rt;
+    worker_loop(rt);
+    say_stats(rt);
+    close_doors();
+    runtime_current = NULL;
+    helper_stop(rt->helper);
+    signals_close(&signals);
+}
+
+/* *rank stays as it is where the farm could not start. */
+static int farm(struct runtime *rt, int *rank)
+{
     set_up(rt);
-    int err = worker_init(rt);
+    atomic_store(&running, rt);
+    int err = prolog_run(rt);
+    if (err) {
+        close_doors();
+        close_rooms(rt);
+        return err;
+    }
+    obey_settings(rt);
+    err = worker_init(rt);
     if (!err)
         err = shared_init(&rt->shared);
     if (err) {
         log_error(&rt->log, "cannot start: %s", scoop_strerror(err));
         net_abort(rt->net, 1); /* the others have begun */
     }
-    broker_start(rt);
-    signals_open(&signals);
-    rt->helper = helper_start(rt);
-    rt->started_ns = rt->progress_ns = clock_now_ns();
-    runtime_current = rt;
-    atomic_store(&running, rt);
-    worker_loop(rt);
-    say_stats(rt);
-    atomic_store(&running, NULL);
-    runtime_current = NULL;
-    helper_stop(rt->helper);
-    signals_close(&signals);
+    *rank = rt->rank;
+    work(rt);
     int status = rt->status;
-    net_close(rt->net);
-    worker_fini(rt);
-    shared_fini(&rt->shared);
-    future_table_fini(&rt->futures);
-    future_table_fini(&rt->guests);
-    registry_close(&rt->registry);
+    close_rooms(rt);
     return status;
+}
+
+static struct runtime *new_runtime(void)
+{
+    struct runtime *rt = aligned_alloc(64, (sizeof *rt + 63) & ~(size_t)63);
+
+    if (!rt)
+        return NULL;
+    memset(rt, 0, sizeof *rt);
+    read_settings(rt);
+    gethostname(rt->host, sizeof rt->host - 1);
+    log_open(&rt->log, NULL, -1, rt->host);
+    return rt;
+}
+
+static void free_runtime(struct runtime *rt)
+{
+    log_close(&rt->log);
+    free(rt);
+}
+
+struct runtime *serial_rooms_open(int *why)
+{
+    struct runtime *rt = new_runtime();
+
+    *why = SCOOP_ENOMEM;
+    if (!rt)
+        return NULL;
+    rt->is_serial = true;
+    *why = open_rooms(rt, NULL);
+    if (*why) {
+        free_runtime(rt);
+        return NULL;
+    }
+    set_up(rt);
+    *why = prolog_run(rt);
+    if (!*why) {
+        obey_settings(rt);
+        *why = worker_init(rt);
+        if (!*why)
+            *why = shared_init(&rt->shared);
+    }
+    if (!*why)
+        *why = worker_open_outside(rt);
+    rt->started_ns = rt->progress_ns = clock_now_ns();
+    if (!*why)
+        return rt;
+    serial_rooms_close(rt);
+    return NULL;
+}
+
+void serial_rooms_close(struct runtime *rt)
+{
+    close_rooms(rt);
+    free_runtime(rt);
 }
 
 /* *rank: of this process in the farm; -1: there was none. */
@@ -319,24 +445,19 @@ static int run(MPI_Comm *comm, int (*root)(void *arg), void *arg, int *rank)
     int status;
 
     *rank = -1;
-    if (!root || runtime_current || atomic_load(&running))
-        return root ? SCOOP_ESTATE : SCOOP_EINVAL;
-    rt = aligned_alloc(64, (sizeof *rt + 63) & ~(size_t)63);
+    if (!root)
+        return SCOOP_EINVAL;
+    if (!serial_end() || runtime_current || atomic_load(&running))
+        return SCOOP_ESTATE;
+    rt = new_runtime();
     if (!rt)
         return SCOOP_ENOMEM;
-    memset(rt, 0, sizeof *rt);
     rt->root = root;
     rt->root_arg = arg;
-    read_settings(rt);
-    gethostname(rt->host, sizeof rt->host - 1);
-    log_open(&rt->log, NULL, -1, rt->host);
     status = open_rooms(rt, comm);
-    if (!status) {
-        *rank = rt->rank;
-        status = farm(rt);
-    }
-    log_close(&rt->log);
-    free(rt);
+    if (!status)
+        status = farm(rt, rank);
+    free_runtime(rt);
     return status;
 }
 

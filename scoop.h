@@ -39,8 +39,10 @@
  *    own: `.timeout = SCOOP_NOW`, `.place = scoop_on_rank(0)`.
  *  - Unless a call says otherwise it may be made from a task only (the root
  *    function is one), on the thread that the task was started on.  From
- *    another thread (OpenMP inside a task) it returns SCOOP_ETHREAD, where no
- *    farm runs SCOOP_ESTATE.
+ *    another thread (OpenMP inside a task) it returns SCOOP_ETHREAD.
+ *  - Where no farm runs, submits and maps are made good serially, in this
+ *    process and with one warning line; so are the waits for their futures.
+ *    Other calls return SCOOP_ESTATE there.
  *  - Arguments are copied before a call returns.  Calls that keep what they
  *    are given end in _take.
  */
@@ -273,6 +275,118 @@ SCOOP_API int scoop_run(MPI_Comm comm, int (*root)(void *arg), void *arg);
  * origin.  Where no farm runs: 0 and 1.  From any thread. */
 SCOOP_API int scoop_rank(void);
 SCOOP_API int scoop_size(void);
+/* Whether this rank is the origin (true where no farm runs); whether a farm
+ * runs in this process (from a task: true; false in calls that are made
+ * outside of a farm and run serially); whether SCOOP_DEBUG is on.  From any
+ * thread. */
+SCOOP_API bool scoop_is_origin(void);
+SCOOP_API bool scoop_is_running(void);
+SCOOP_API bool scoop_is_debug(void);
+
+/* Nodes are numbered from 0, in the order of their lowest ranks.  The node of
+ * this rank; how many there are; the node of a rank (SCOOP_EINVAL: there is no
+ * such rank); this rank's place among the ranks of its node, from 0; how many
+ * these are.  Where no farm runs: 0, 1, 0 (of rank 0), 0 and 1.  From any
+ * thread. */
+SCOOP_API int scoop_node(void);
+SCOOP_API int scoop_nodes(void);
+SCOOP_API int scoop_node_of(int rank);
+SCOOP_API int scoop_node_rank(void);
+SCOOP_API int scoop_node_size(void);
+/* The name of this host, never NULL.  The text is this thread's and stays as
+ * it is until the thread ends.  From any thread. */
+SCOOP_API const char *scoop_host(void);
+
+/* For debugging: who works here ("3@n004": rank and host) and who is the
+ * broker ("0@n001"); the broker's address and that of what is not about tasks
+ * (the end of the farm, shutdown, dumps), in MPI's terms.  Never NULL.  The
+ * text is this thread's, until its next call of the same name.  From any
+ * thread. */
+SCOOP_API const char *scoop_worker_name(void);
+SCOOP_API const char *scoop_broker_name(void);
+SCOOP_API const char *scoop_broker_address(void);
+SCOOP_API const char *scoop_meta_address(void);
+
+/* A number that belongs to the running task, to seed a generator with: made
+ * from SCOOP_SEED and the task's way from the root (which child of which child,
+ * which item of which map), so it is the same in each run, on any number of
+ * ranks and wherever the task runs, and differs between tasks.  Each call in
+ * one task returns the same.  Outside of a task, and on another thread than
+ * the task's: that of the root. */
+SCOOP_API uint64_t scoop_seed(void);
+/* The index of the item of a map that runs; 0 in a task that is none. */
+SCOOP_API uint64_t scoop_index(void);
+
+enum scoop_log_level {
+    SCOOP_LOG_ERROR,
+    SCOOP_LOG_WARN,
+    SCOOP_LOG_INFO,
+    SCOOP_LOG_DEBUG
+};
+
+/* Writes one line to stderr, or to SCOOP_LOG_FILE, if SCOOP_LOG lets that
+ * level through: "scoop 3@n004 12.034567 info: fit: words" (rank, host,
+ * seconds since the start, level, task).  Never torn, whoever else writes;
+ * newlines within become blanks, a line of more than 4,095 bytes is cut.  From
+ * any thread (from others than the task's without the task's name), and where
+ * no farm runs, to stderr.  Returns 0, or SCOOP_EINVAL for a level or a format
+ * that is none. */
+SCOOP_API int scoop_log(enum scoop_log_level level, const char *format, ...)
+    SCOOP_PRINTF(2, 3);
+
+/* SCOOP_PROLOG(fn);
+ * static int fn(void) { ... }
+ *
+ * fn runs once in each process, on the farm's thread, before the first task of
+ * its first farm; where there are several, in the order of their names.  It
+ * may ask who and where it is and call scoop_log(), but submit and wait for
+ * nothing.  It returns 0; anything else on any rank ends the start of the farm
+ * on all, with one line, and SCOOP_EFAILED from scoop_run(). */
+#define SCOOP_PROLOG(fn)                                                       \
+    static int fn(void);                                                       \
+    __attribute__((constructor)) static void scoop_add_prolog_##fn(void)       \
+    {                                                                          \
+        static struct scoop_prolog prolog;                                     \
+        prolog.name = #fn;                                                     \
+        prolog.run = &fn;                                                      \
+        scoop_add_prolog(&prolog);                                             \
+    }                                                                          \
+    static int fn(void)
+
+struct scoop_prolog {
+    const char *name;
+    int (*run)(void);
+    struct scoop_prolog *next;
+    bool has_run;
+};
+SCOOP_API void scoop_add_prolog(struct scoop_prolog *prolog);
+
+/* .cancel   non-zero: cancel what is left first
+ * .timeout  as for a wait */
+#define SCOOP_SHUTDOWN_OPTIONS                                                 \
+    int cancel;                                                                \
+    double timeout;
+
+struct scoop_shutdown_options {
+    SCOOP_SHUTDOWN_OPTIONS
+};
+
+/* int err = scoop_shutdown(.cancel = 1, .timeout = seconds);
+ *
+ * From a task, the root or another: no rank accepts new tasks from now on
+ * (submits and maps return SCOOP_ESHUTDOWN), and the call waits until none is
+ * left but the calling task and those that it descends from, detached ones
+ * included.  Tasks that run may wait for what they have.  Items behind the
+ * calling one that stand in the same part of a map are not waited for.
+ * Returns 0, SCOOP_ETIMEDOUT (the same task may call again; tasks are still
+ * refused), SCOOP_ESHUTDOWN (another task has called it), SCOOP_ESTATE,
+ * SCOOP_ETHREAD. */
+#ifndef __cplusplus
+#define scoop_shutdown(...)                                                    \
+    scoop_shutdown_((struct scoop_shutdown_){.nothing = 0, __VA_ARGS__})
+#endif
+/* The plain-function form; options may be NULL. */
+SCOOP_API int scoop_shutdown_farm(const struct scoop_shutdown_options *options);
 
 /* What this rank has done since the farm started.  From any task. */
 struct scoop_stats {
@@ -1266,6 +1380,21 @@ SCOOP_API scoop_future scoop_submit_plain(struct scoop_task *task,
                                           const void *arg, size_t arg_len);
 SCOOP_API int scoop_join_plain(scoop_future future, void *out);
 
+struct scoop_shutdown_ {
+    char nothing;
+    SCOOP_SHUTDOWN_OPTIONS
+};
+
+#ifndef __cplusplus
+static inline int scoop_shutdown_(struct scoop_shutdown_ s)
+{
+    struct scoop_shutdown_options options;
+    options.cancel = s.cancel;
+    options.timeout = s.timeout;
+    return scoop_shutdown_farm(&options);
+}
+#endif
+
 struct scoop_wait_ {
     void *out;
     double timeout;
@@ -1838,6 +1967,11 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
     {                                                                          \
         return scoop_submit_(&scoop_task_##fn, data, len, &o);                 \
     }
+static inline int scoop_shutdown(
+    struct scoop_shutdown_options options = scoop_shutdown_options())
+{
+    return scoop_shutdown_farm(&options);
+}
 static inline int scoop_result(scoop_future future, void *out,
                                double timeout = 0)
 {

@@ -439,8 +439,12 @@ int scoop_const_set_of(const struct scoop_const *consts, size_t n,
     struct runtime *rt = runtime_current;
     struct item one = {0}, *item = &one;
 
+    int err;
+
     if (!rt)
-        return public_outside();
+        rt = public_enter(&err);
+    if (!rt)
+        return err;
     if (!rt->frame)
         return SCOOP_ESTATE;
     if (!n)
@@ -455,7 +459,7 @@ int scoop_const_set_of(const struct scoop_const *consts, size_t n,
         item = calloc(n, sizeof *item);
     if (!item)
         return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a constant");
-    int err = set(rt, consts, item, n, deadline_ns);
+    err = set(rt, consts, item, n, deadline_ns);
     for (size_t i = 0; i < n; i++)
         free(item[i].text);
     if (n > 1)
@@ -469,9 +473,13 @@ int scoop_const_delete_of(const char *name,
     struct runtime *rt = runtime_current;
     size_t len;
 
+    int err;
+
     if (!rt)
-        return public_outside();
-    int err = check(rt, name, &len);
+        rt = public_enter(&err);
+    if (!rt)
+        return err;
+    err = check(rt, name, &len);
     if (err)
         return err;
     uint64_t deadline_ns = public_deadline(options);
@@ -591,9 +599,13 @@ int scoop_const_get_of(const char *name, struct scoop_const *found,
     struct shared_entry *e = NULL;
     size_t len;
 
+    int err;
+
     if (!rt)
-        return public_outside();
-    int err = check(rt, name, &len);
+        rt = public_enter(&err);
+    if (!rt)
+        return err;
+    err = check(rt, name, &len);
     if (!err && !found)
         err = runtime_fail(rt, SCOOP_EINVAL, "nowhere to put a constant");
     if (err)

@@ -109,8 +109,12 @@ scoop_future scoop_submit_plain(struct scoop_task *task, const void *arg,
 {
     struct runtime *rt = runtime_current;
 
-    if (__builtin_expect(!rt, 0))
-        return public_no_future(public_outside());
+    if (__builtin_expect(!rt, 0)) {
+        int why;
+        rt = public_enter(&why);
+        if (!rt)
+            return public_no_future(why);
+    }
     if (__builtin_expect(!rt->frame || !registry_has(&rt->registry, task) ||
                              (!arg && arg_len),
                          0))
@@ -135,8 +139,15 @@ scoop_future scoop_submit_plain(struct scoop_task *task, const void *arg,
         deque_push(&rt->deque, &f->item);
         return public_handle(f);
     }
-    int err = worker_push(rt, f);
-    return err ? undo(rt, f, err, task->name) : public_handle(f);
+    scoop_future handle = public_handle(f);
+    /* A farm that is shut, or serial, has no room for private tasks, so that
+     * only this way has to ask. */
+    int err = rt->is_shut ? SCOOP_ESHUTDOWN : worker_push(rt, f);
+    if (err)
+        return undo(rt, f, err, task->name);
+    if (rt->is_serial)
+        worker_settle(rt);
+    return handle;
 }
 
 static int check_then(struct runtime *rt, const struct scoop_task *task,
@@ -240,9 +251,14 @@ scoop_future scoop_submit_task(const struct scoop_task *task, const void *arg,
     struct runtime *rt = runtime_current;
     struct future *f;
 
+    int err = 0;
+
     if (!options)
         options = &none;
-    int err = rt ? public_check_task(rt, task, arg, arg_len) : public_outside();
+    if (!rt)
+        rt = public_enter(&err);
+    if (!err)
+        err = public_check_task(rt, task, arg, arg_len);
     if (!err)
         err = check_options(rt, task, arg, options);
     if (err)
@@ -262,7 +278,9 @@ scoop_future scoop_submit_task(const struct scoop_task *task, const void *arg,
     err = furnish(rt, f, options);
     if (!err)
         err = place_task(rt, f, options->place);
-    if (!err)
-        return handle;
-    return undo(rt, f, err, task->name);
+    if (err)
+        return undo(rt, f, err, task->name);
+    if (rt->is_serial)
+        worker_settle(rt);
+    return handle;
 }

@@ -272,6 +272,7 @@ unsigned transfer_rob(struct runtime *rt, int local)
     if (!n)
         return 0;
     rt->stats.steals_won++;
+    call_trace_steal(rt, victim, n);
     rt->stats.tasks_taken += n;
     news.tasks = 0;
     for (unsigned i = 0; i < n; i++) {
@@ -327,6 +328,7 @@ void transfer_on_tasks(struct runtime *rt, struct net_message *m)
     rt->stats.tasks_taken += n;
     if (body->reason == WIRE_STOLEN) {
         rt->stats.steals_won++;
+        call_trace_steal(rt, m->src, n);
         steal_answered(&rt->steal, true);
     } else if (body->reason == WIRE_PUSHED) {
         steal_fed(&rt->steal);

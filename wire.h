@@ -38,7 +38,8 @@
     X(CONST_COMMIT, const_up, HELPER, "down: do it, or drop it")               \
     X(CONST_DONE, const_up, HELPER, "up: all below me have done it")           \
     X(CONST_ANSWER, const_answer, HELPER, "to who asked: how it went")         \
-    X(CONST_END, const_end, HELPER, "down: who waits for one waits in vain")
+    X(CONST_END, const_end, HELPER, "down: who waits for one waits in vain")   \
+    X(SHUTDOWN, shutdown, MAIN, "no more tasks: to ask, tell, count, answer")
 
 enum wire_who { WIRE_MAIN, WIRE_HELPER };
 
@@ -160,6 +161,15 @@ struct wire_const_answer {
 struct wire_const_end {
     uint64_t unused;
 };
+struct wire_shutdown {
+    uint64_t id, generation; /* ask: the future to spare; id 0: all are */
+    uint64_t created, ended; /* up, said: the sums; ask: the caller's id */
+    int32_t caller;          /* its rank */
+    uint16_t what;           /* shutdown.c */
+    uint16_t cancel;
+    uint32_t round;
+    int32_t status;
+};
 
 _Static_assert(sizeof(struct wire_tasks) == 8, "wire format");
 _Static_assert(sizeof(struct wire_steal) == 8, "wire format");
@@ -177,6 +187,7 @@ _Static_assert(sizeof(struct wire_const_ask) == 24, "wire format");
 _Static_assert(sizeof(struct wire_const_start) == 40, "wire format");
 _Static_assert(sizeof(struct wire_const_up) == 16, "wire format");
 _Static_assert(sizeof(struct wire_const_answer) == 16, "wire format");
+_Static_assert(sizeof(struct wire_shutdown) == 48, "wire format");
 
 #define WIRE_BODY_MAX 48u
 

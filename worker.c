@@ -35,6 +35,7 @@
 #include "execute.h"
 #include "helper.h"
 #include "idle.h"
+#include "iter.h"
 #include "lanes.h"
 #include "map.h"
 #include "offer.h"
@@ -301,7 +302,10 @@ static void run_root(struct runtime *rt)
 
     call_enter(rt, &frame, NULL, NULL, rt->config.seed);
     call_go_away(rt, clock_now_ns());
+    frame.began_ns = rt->trace ? clock_now_ns() : 0;
     rt->status = rt->root(rt->root_arg);
+    if (rt->trace)
+        call_trace(rt, &frame);
     if (!link_is_empty(&frame.children))
         call_abandon_children(rt, &frame);
     error_free(frame.last);
@@ -347,7 +351,7 @@ static void strand_main(void *arg)
                       : next_task(rt);
     }
     rt->worker.ended = s;
-    fiber_switch(s->fiber, &rt->worker.thread);
+    fiber_switch(s->fiber, rt->worker.scheduler.fiber);
 }
 
 static void resume(struct runtime *rt, struct strand *s)
@@ -358,7 +362,9 @@ static void resume(struct runtime *rt, struct strand *s)
     rt->frame = s->frame;
     rt->worker.is_polled = false;
     rt->stack_floor = (uintptr_t)s->fiber->stack_low + rt->stack_reserve;
-    fiber_switch(&w->thread, s->fiber);
+    if (s == &w->outside)
+        rt->stack_floor = UINTPTR_MAX;
+    fiber_switch(w->scheduler.fiber, s->fiber);
     rt->strand = &w->scheduler;
     rt->frame = NULL;
     if (w->ended) {
@@ -396,6 +402,8 @@ static int start(struct runtime *rt, struct future *f,
     link_init(&s->ready);
     s->timer.link = NULL;
     s->timer.fire = on_timer;
+    if (!s->row)
+        s->row = ++w->rows;
     if (++w->live > rt->stats.fibers)
         rt->stats.fibers = w->live;
     resume(rt, s);
@@ -446,7 +454,7 @@ static void leave_strand(struct runtime *rt)
     fiber_note_depth(s->fiber);
     s->frame = rt->frame;
     call_come_back(rt);
-    fiber_switch(s->fiber, &rt->worker.thread);
+    fiber_switch(s->fiber, rt->worker.scheduler.fiber);
     if (rt->frame)
         call_resume(rt);
 }
@@ -462,7 +470,12 @@ void worker_park(struct runtime *rt, uint64_t deadline_ns, const char *what,
         s->timer.at_ns = deadline_ns;
         timer_set(&rt->worker.timers, &s->timer);
     }
+    uint64_t from_ns = rt->trace ? clock_now_ns() : 0;
+    uint64_t id = for_what ? for_what->rec.id : 0;
     leave_strand(rt); /* ends by worker_wake(), or the timer's */
+    if (rt->trace)
+        trace_add(rt->trace, TRACE_WAIT, what, s->row, from_ns, clock_now_ns(),
+                  id);
     s->waits_what = NULL;
 }
 
@@ -675,7 +688,7 @@ void worker_loop(struct runtime *rt)
     struct worker *w = &rt->worker;
     bool had_turn = false;
 
-    if (rt->rank == 0) {
+    if (rt->rank == 0 && !rt->is_serial) {
         int err = start(rt, NULL, run_root);
         if (err) {
             log_error(&rt->log, "no stack for the root: %s",
@@ -737,10 +750,75 @@ int worker_init(struct runtime *rt)
         return SCOOP_ENOMEM;
     if (rt->is_alone) /* nobody to share with: nothing to measure */
         for (uint32_t i = 0; i <= rt->registry.tasks; i++) {
-            rt->registry.measure[i].runs_left = 0;
+            rt->registry.measure[i].runs_left = rt->trace != NULL;
             rt->registry.measure[i].is_short = 1;
         }
     return 0;
+}
+
+/* ---- Outside of a farm ------------------------------------------------ */
+
+static void schedule_forever(void *arg)
+{
+    worker_loop(arg); /* nobody stops it; in the end it is just not resumed */
+}
+
+int worker_open_outside(struct runtime *rt)
+{
+    struct worker *w = &rt->worker;
+    struct strand *s = &w->outside;
+    struct fiber *fiber = fiber_new(&w->pool, schedule_forever, rt);
+
+    if (!fiber)
+        return SCOOP_ENOMEM;
+    w->scheduler.fiber = fiber;
+    s->fiber = &w->thread;
+    s->timer.fire = on_timer;
+    s->row = ++w->rows;
+    link_add(&w->strands, &s->all);
+    link_init(&s->ready);
+    rt->strand = s;
+    /* Nothing runs on the thread's own stack: how much there is of it is the
+     * program's affair. */
+    rt->stack_floor = UINTPTR_MAX;
+    rt->private_max = 0; /* each submit goes the long way, and settles */
+    call_enter(rt, &w->outside_frame, NULL, NULL, rt->config.seed);
+    return 0;
+}
+
+void worker_close_outside(struct runtime *rt)
+{
+    struct worker *w = &rt->worker;
+    struct frame *frame = &w->outside_frame;
+
+    while (!link_is_empty(&frame->children)) {
+        struct future *f = future_of_link(frame->children.next);
+        if (f->state == FUTURE_ANCHOR) {
+            iter_close(rt, iter_of_anchor(f));
+            continue;
+        }
+        link_remove(&f->link);
+        worker_release(rt, f);
+    }
+    error_free(frame->last);
+    error_free(frame->told);
+    rt->frame = NULL;
+    fiber_free(&w->pool, w->scheduler.fiber);
+}
+
+bool worker_is_outside(const struct runtime *rt)
+{
+    return rt->strand == &rt->worker.outside;
+}
+
+void worker_settle(struct runtime *rt)
+{
+    struct worker *w = &rt->worker;
+
+    while (worker_is_outside(rt) &&
+           (!link_is_empty(&w->ready) || callback_is_due(rt) ||
+            lanes_fixed_count(&rt->lanes) || !lanes_is_empty(&rt->lanes)))
+        worker_yield(rt);
 }
 
 void worker_fini(struct runtime *rt)

@@ -20,6 +20,16 @@ void worker_fini(struct runtime *rt);
 /* Works until the farm has ended.  On rank 0 runs the root first. */
 void worker_loop(struct runtime *rt);
 
+/* For calls outside of a farm, after worker_init(): the caller's stack, which
+ * is the thread's, counts as that of a task, and the scheduler gets another.
+ * Returns SCOOP_ENOMEM. */
+int worker_open_outside(struct runtime *rt);
+void worker_close_outside(struct runtime *rt);
+/* Whether it is that stack that runs. */
+bool worker_is_outside(const struct runtime *rt);
+/* There, lets tasks run until none can; elsewhere does nothing. */
+void worker_settle(struct runtime *rt);
+
 /* Queues a task of this rank, or a guest, at the newest end.  On failure
  * nothing has happened. */
 int worker_push(struct runtime *rt, struct future *f);

@@ -6,10 +6,12 @@
 # higher one.
 . "$(dirname "$0")/lib-check"
 
-low="clock log config error wire task fiber deque steal term registry value"
-low="$low json timer future watch node node_segment net net_cast signals lanes"
+low="clock log config error trace wire task fiber deque steal term registry"
+low+=" value json timer future watch node node_segment net net_cast signals"
+low+=" lanes"
 high="worker execute terms map broker shared helper call offer idle dump"
-high="$high transfer place wait iter callback runtime"
+high+=" transfer place wait iter callback public progress shutdown serial"
+high+=" prolog runtime"
 
 # "FILE HEADER" for every include of one of our headers.
 edges() {

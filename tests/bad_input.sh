@@ -87,11 +87,7 @@ int one(void);
 SCOOP_TASK(work, int, int);
 static int work(const int *in, int *out) { return *out = -*in, 0; }
 static int root(int argc, char **argv) { (void)argc; (void)argv; puts("ran"); return one(); }
-int main(int argc, char **argv)
-{
-    scoop_submit(work, &argc);
-    return scoop_main(argc, argv, root);
-}
+int main(int argc, char **argv) { return scoop_main(argc, argv, root); }
 EOF
 
 cat >"$dir/unknown.c" <<'EOF'
