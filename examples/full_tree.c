@@ -12,7 +12,7 @@
  *     twig      maps and reduces
  *     leaf      computes
  *
- * 1 + 20 + 210 + 1,540 tasks stand above 8,855 leaves, of different sizes.
+ * One trunk, one limb, 20 branches and 210 twigs stand above 1,540 leaves.
  */
 #include <scoop.h>
 

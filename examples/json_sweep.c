@@ -126,10 +126,20 @@ static json_t *read_file(const char *name)
 
 static void print_value(const json_t *value)
 {
-    if (json_is_string(value))
-        printf("%-10s", json_string_value(value));
-    else
-        printf("%-10.6g", json_number_value(value));
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT |
+                                       JSON_REAL_PRECISION(6));
+
+    printf("%-12s", text ? text : "?");
+    free(text);
+}
+
+static void print_header(json_t *sweep)
+{
+    const char *name;
+    json_t *list;
+
+    json_object_foreach(sweep, name, list) printf("%-12s", name);
+    printf("result\n");
 }
 
 /* A line of the table: what was swept, what came out. */
@@ -137,14 +147,17 @@ static void print_run(json_t *sweep, json_t *run)
 {
     json_t *parameters = json_object_get(run, "parameters");
     json_t *result = json_object_get(run, "result"), *value;
-    const char *name;
+    const char *name, *separator = "";
 
     json_object_foreach(sweep, name, value)
         print_value(json_object_get(parameters, name));
     if (!result)
         printf("failed: %s", json_string_value(json_object_get(run, "error")));
     json_object_foreach(result, name, value)
-        printf("%s %-10.6g", name, json_number_value(value));
+    {
+        printf("%s%s %g", separator, name, json_number_value(value));
+        separator = ", ";
+    }
     printf("\n");
 }
 
@@ -185,6 +198,8 @@ static int sweep_file(json_t *file, bool as_json)
         futures[i] = scoop_submit(swing, run); /* as text: run stays ours */
         json_array_append_new(all, run);
     }
+    if (!err && !as_json)
+        print_header(sweep);
     for (size_t i = 0; i < runs && !err; i++) {
         json_t *run = outcome(json_array_get(all, i), futures[i]);
         if (!run)
@@ -195,11 +210,12 @@ static int sweep_file(json_t *file, bool as_json)
             print_run(sweep, run);
         json_array_set_new(all, i, run);
     }
-    if (!err && as_json)
+    if (!err && as_json) {
         json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    if (!err)
-        printf("%s%zu runs, %zu of them failed\n", as_json ? "\n" : "", runs,
-               failed);
+        printf("\n");
+    } else if (!err) {
+        printf("%zu runs, %zu of them failed\n", runs, failed);
+    }
     json_decref(all);
     free(futures);
     return err;
