@@ -183,7 +183,7 @@ SEEDS = 1000
 
 check-slurm: ## the batch scripts of examples/slurm, in a Slurm of its own
 	@scripts/install-deps slurm
-	$(AGAIN) examples
+	$(AGAIN) $(EXAMPLE_DIR)/montecarlo_pi $(EXAMPLE_DIR)/uts
 	@EXAMPLES='$(EXAMPLE_DIR)' tests/slurm
 
 check-all: ## check, then everything slower
