@@ -122,11 +122,10 @@ static void try_study(int n)
     if (scoop_exception(f, &e)) {
         scoop_perror("scoop_exception");
     } else if (e) {
-        printf("study of %d: task %s returned %d: %s", n, e->task, e->task_code,
-               e->message);
+        printf("study of %d failed: %s returned %d", n, e->task, e->task_code);
         for (unsigned i = 0; i < e->parents; i++)
-            printf("; passed on by %s", e->parent[i]);
-        printf("\n");
+            printf(", passed on by %s", e->parent[i]);
+        printf("\n    %s\n", e->message);
     } else if (!scoop_result(f, &sum)) {
         printf("study of %d: %d\n", n, sum);
     }

@@ -132,11 +132,11 @@ static int root(int argc, char **argv)
     }
     qsort(list, n, sizeof *list, compare);
     bool is_same = !n || !memcmp(list, sorted, n * sizeof *list);
-    printf("%zu numbers", n);
+    printf("%zu numbers, %s\n", n,
+           is_same ? "sorted as qsort() does" : "not sorted");
     if (n)
-        printf(" from %" PRId64 " over %" PRId64 " to %" PRId64, sorted[0],
+        printf("from %" PRId64 " over %" PRId64 " to %" PRId64 "\n", sorted[0],
                sorted[n / 2], sorted[n - 1]);
-    printf(", %s\n", is_same ? "sorted as qsort() does" : "not sorted");
     err = is_same ? 0 : EXIT_FAILURE;
 end:
     free(list);
