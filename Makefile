@@ -135,7 +135,7 @@ FORMATTED = $(wildcard *.[ch] tests/*.[ch] tests/sim/*.[ch] examples/*.[ch] \
 # ---- What to ask for -----------------------------------------------------
 
 .PHONY: all demo check test bench install clean format analyze help FORCE
-.PHONY: check-asan check-tsan check-valgrind check-long check-all
+.PHONY: check-asan check-tsan check-valgrind check-long check-slurm check-all
 .PHONY: programs examples benches
 
 all: $(ARCHIVE) $(SHARED) $(EXAMPLES) ## build the library and the examples
@@ -180,6 +180,11 @@ check-long: all programs ## trees twenty times and large, huge payloads, many se
 	    $(filter %/test_net_large %/api_bytes_huge,$(TESTS))
 
 SEEDS = 1000
+
+check-slurm: ## the batch scripts of examples/slurm, in a Slurm of its own
+	@scripts/install-deps slurm
+	$(AGAIN) $(EXAMPLE_DIR)/montecarlo_pi $(EXAMPLE_DIR)/uts
+	@EXAMPLES='$(EXAMPLE_DIR)' tests/slurm
 
 check-all: ## check, then everything slower
 	$(AGAIN) check

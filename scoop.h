@@ -233,6 +233,11 @@ SCOOP_API void scoop_add_section(struct scoop_section *section);
  * or, once a farm has started, from anywhere. */
 SCOOP_API const struct scoop_task *scoop_task_find(const char *name);
 
+/* const struct scoop_task *t = scoop_task_of(fn);
+ *
+ * The same for a task that is known where this is compiled.  A constant. */
+#define scoop_task_of(fn) ((const struct scoop_task *)&scoop_task_##fn)
+
 /* A bytes task writes its result with these, in any mixture; they return 0
  * (the pointer), or SCOOP_ENOMEM (NULL); SCOOP_EINVAL for NULL arguments.  What
  * is never written is a result of 0 bytes.
