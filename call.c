@@ -17,6 +17,7 @@
  */
 #include "call.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
@@ -106,7 +107,7 @@ void call_end_timed(struct runtime *rt, struct frame *frame)
  * meanwhile, must not stay hidden while it computes. */
 void call_resume(struct runtime *rt)
 {
-    if (!rt->frame->measure->is_short && deque_private_count(&rt->deque))
+    if (!rt->frame->measure->is_short && lanes_private(&rt->lanes))
         offer_tasks(rt);
     if (rt->frame->is_timed)
         call_begin_stretch(rt);
@@ -136,6 +137,11 @@ void call_abandon_children(struct runtime *rt, struct frame *frame)
     while (!link_is_empty(&frame->children)) {
         struct future *f = future_of_link(frame->children.next);
         bool was_cancelled = f->flags & FUTURE_CANCELLED;
+        if ((f->flags & FUTURE_BORROWS) && f->state != FUTURE_DONE) {
+            unfinished += !was_cancelled;
+            worker_cancel(rt, f);
+            worker_wait(rt, f, CLOCK_NEVER); /* it reads this task's memory */
+        }
         link_remove(&f->link);
         if (worker_release(rt, f) && !was_cancelled)
             unfinished++;
@@ -166,7 +172,7 @@ static struct error *describe(struct runtime *rt, const struct frame *frame,
     }
     /* Whatever the code: to the one who waits, a time-out in here is a task
      * that failed, not a time-out of the wait. */
-    e.code = SCOOP_EFAILED;
+    e.code = frame->told ? frame->told->said.code : SCOOP_EFAILED;
     e.task_code = code;
     e.task = call_name(frame);
     e.host = rt->host;
@@ -202,6 +208,63 @@ struct error *call_error(struct runtime *rt, const struct future *f, int code,
     e.attempt = e.attempts = 1;
     e.id = f->rec.id;
     return error_new(&e);
+}
+
+/* ---- Tasks with data of any length ------------------------------------ */
+
+/* Words as if by scoop_fail(); of the library's own where the code is none of
+ * the task's. */
+static int tell(struct frame *frame, int code, const char *subject,
+                const char *words)
+{
+    char message[ERROR_WORDS_MAX];
+    struct scoop_error e = {0};
+
+    snprintf(message, sizeof message, "%s %s", subject, words);
+    e.code = e.task_code = code;
+    e.message = message;
+    error_free(frame->told);
+    frame->told = error_new(&e);
+    return code;
+}
+
+/* The code of a JSON task, which cannot return one. */
+static int code_of_null(struct frame *frame)
+{
+    if (frame->told)
+        return frame->told->said.task_code;
+    if (frame->last) /* most likely for this */
+        return frame->last->said.code;
+    return tell(frame, SCOOP_EFAILED, "it", "returned NULL and no reason");
+}
+
+static int call_json(struct runtime *rt, struct frame *frame, const void *text,
+                     size_t len, scoop_out *out)
+{
+    const struct json_limits limits = call_json_limits(rt);
+    char why[ERROR_WORDS_MAX / 2];
+    int err;
+
+    json_t *in = json_decode(text, len, &limits, &err, why, sizeof why);
+    if (!in)
+        return tell(frame, err, "its argument", why);
+    json_t *result = frame->type->json(in);
+    json_decref(in);
+    if (!result)
+        return code_of_null(frame);
+    err = json_encode(result, &limits, out, why, sizeof why);
+    json_decref(result);
+    return err ? tell(frame, err, "its result", why) : 0;
+}
+
+int call_untyped(struct runtime *rt, struct frame *frame, const void *data,
+                 scoop_out *out)
+{
+    size_t len = (size_t)frame->task->rec.arg_len;
+
+    if (frame->type->kind == SCOOP_JSON)
+        return call_json(rt, frame, data, len, out);
+    return frame->type->bytes(data, len, out);
 }
 
 int call_settle(struct runtime *rt, struct frame *frame, int code,

@@ -9,6 +9,7 @@
 #ifndef CALL_H
 #define CALL_H
 
+#include "json.h"
 #include "runtime.h"
 
 #define SHORT_NS 10000u /* a stretch up to this is short */
@@ -20,6 +21,9 @@ void call_end_stretch(struct runtime *rt, struct frame *frame);
 void call_begin_stretch(struct runtime *rt);
 void call_resume(struct runtime *rt);
 void call_abandon_children(struct runtime *rt, struct frame *frame);
+/* A bytes task, or a JSON task; returns as the task's function does. */
+int call_untyped(struct runtime *rt, struct frame *frame, const void *data,
+                 scoop_out *out);
 int call_settle(struct runtime *rt, struct frame *frame, int code,
                 struct error **error);
 
@@ -50,6 +54,10 @@ static inline void call_enter(struct runtime *rt, struct frame *frame,
     frame->last = NULL;
     frame->told = NULL;
     frame->is_timed = false;
+    frame->is_asked = false;
+    frame->attempt = 1;
+    if (task)
+        task->frame = frame;
     rt->frame = frame;
 }
 
@@ -79,7 +87,7 @@ static inline int call_function(struct runtime *rt, struct frame *frame,
     else if (type->kind == SCOOP_OPERATOR)
         code = type->typed(in, out); /* in: two pointers */
     else
-        code = type->bytes(in, (size_t)frame->task->rec.arg_len, out);
+        code = call_untyped(rt, frame, in, out);
     if (__builtin_expect(frame->is_timed, 0))
         call_end_timed(rt, frame);
     if (__builtin_expect(!link_is_empty(&frame->children), 0))
@@ -94,6 +102,13 @@ static inline int call_function(struct runtime *rt, struct frame *frame,
 static inline bool call_has_room(const struct runtime *rt)
 {
     return (uintptr_t)fiber_here() > rt->stack_floor;
+}
+
+/* What JSON values may be, with what is left of the running stack. */
+static inline struct json_limits call_json_limits(const struct runtime *rt)
+{
+    return json_limits(rt->config.json_depth, rt->config.json_bytes,
+                       fiber_stack_left(rt->strand->fiber));
 }
 
 /* The path hash of the next child of the frame. */

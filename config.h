@@ -83,6 +83,10 @@
       "larger payloads travel in pieces of this size") \
     X(BYTES, memory_bytes, MEMORY, "256M", "0..", \
       "start no task while more than that waits to be sent; 0 is no limit") \
+    X(INT, json_depth, JSON_DEPTH, "512", "1..2047", \
+      "arrays and objects within each other that a JSON value may have") \
+    X(BYTES, json_bytes, JSON_SIZE, "4G", "0..", \
+      "length that a JSON value may have as text; 0 is no limit") \
     X(TIME, start_timeout_ns, START_TIMEOUT, "60s", "1ms..", \
       "give up when the ranks have not met by then") \
     X(U64, seed, SEED, "0", "0..", \

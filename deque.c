@@ -29,7 +29,7 @@
  * the CAS alone moves it out of reach of the owner and of other thieves. This
  * is also why a publication leaves the tag alone: a thief whose CAS fails with
  * the tag unchanged has good copies still and simply tries again, at most
- * DEQUE_SLOTS times, as each time the count has grown. An owner that
+ * once a slot, as each time the count has grown. An owner that
  * publishes all the time therefore cannot starve its thieves.
  *
  * A tag wraps after 2^32 thefts and takings back. The fastest possible ones,
@@ -109,12 +109,33 @@
 
 #define ARRAY_START 256u /* pointers, a power of two */
 
-_Static_assert((DEQUE_SLOTS & (DEQUE_SLOTS - 1)) == 0, "power of two");
-_Static_assert(DEQUE_SLOTS < 1u << 12, "count has 12 bits");
-_Static_assert((1u << 20) % DEQUE_SLOTS == 0, "top's wrap keeps the slot");
+_Static_assert(DEQUE_SLOTS_MAX < 1u << 12, "count has 12 bits");
+_Static_assert((1u << 20) % DEQUE_SLOTS_MAX == 0, "top's wrap keeps the slot");
+_Static_assert(DEQUE_SLOTS_MIN * 8 % 64 == 0, "slots follow the taker words");
+_Static_assert(sizeof(struct deque_shared) == 64,
+               "taker words follow the head");
 _Static_assert(DEQUE_SLOT_WORDS < 1u << 8, "a taker word has 8 bits for it");
 _Static_assert(sizeof(struct deque_slot) == DEQUE_SLOT_BYTES, "no padding");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "shared between processes");
+
+/* --- The ring ------------------------------------------------------------ */
+
+static _Atomic uint64_t *taker_at(struct deque_shared *shared, uint32_t slots,
+                                  uint64_t pos)
+{
+    _Atomic uint64_t *first = (void *)((char *)shared + sizeof *shared);
+
+    return &first[pos & (slots - 1)];
+}
+
+static struct deque_slot *slot_at(struct deque_shared *shared, uint32_t slots,
+                                  uint64_t pos)
+{
+    struct deque_slot *first =
+        (void *)((char *)shared + sizeof *shared + 8 * (size_t)slots);
+
+    return &first[pos & (slots - 1)];
+}
 
 /* --- Taker words and claims ---------------------------------------------- */
 
@@ -193,21 +214,21 @@ static uint64_t load_word(struct deque *d)
     return word;
 }
 
-static void write_slot(struct deque_shared *shared, uint64_t pos,
-                       const uint64_t *words, size_t n)
+static void write_slot(struct deque *d, uint64_t pos, const uint64_t *words,
+                       size_t n)
 {
-    struct deque_slot *slot = &shared->slot[pos % DEQUE_SLOTS];
+    struct deque_slot *slot = slot_at(d->shared, d->slots, pos);
 
     for (size_t i = 0; i < n; i++)
         atomic_store_explicit(&slot->word[i], words[i], memory_order_relaxed);
-    atomic_store_explicit(&shared->taker[pos % DEQUE_SLOTS],
+    atomic_store_explicit(taker_at(d->shared, d->slots, pos),
                           taker_word((uint32_t)pos, -1, n),
                           memory_order_relaxed);
 }
 
-static uint64_t load_taker(const struct deque_shared *shared, uint64_t pos)
+static uint64_t load_taker(const struct deque *d, uint64_t pos)
 {
-    return atomic_load_explicit(&shared->taker[pos % DEQUE_SLOTS],
+    return atomic_load_explicit(taker_at(d->shared, d->slots, pos),
                                 memory_order_acquire);
 }
 
@@ -226,22 +247,22 @@ static unsigned pick_count(uint64_t word, unsigned max, unsigned tries)
 
 /* Copies n records from `top` on, returns the low 32 bits of their position.
  * All of it may be nonsense if the CAS is going to fail. */
-static uint32_t copy_records(const struct deque_shared *shared, uint32_t top,
+static uint32_t copy_records(struct deque_shared *shared, uint32_t top,
                              unsigned n, struct deque_record *out)
 {
-    uint32_t pos = 0;
+    uint32_t pos = 0, slots = shared->slots;
 
     for (unsigned i = 0; i < n; i++) {
-        unsigned at = (top + i) % DEQUE_SLOTS;
-        uint64_t taker =
-            atomic_load_explicit(&shared->taker[at], memory_order_relaxed);
+        const struct deque_slot *slot = slot_at(shared, slots, top + i);
+        uint64_t taker = atomic_load_explicit(taker_at(shared, slots, top + i),
+                                              memory_order_relaxed);
         unsigned words = taker_words(taker);
 
         if (i == 0)
             pos = taker_pos(taker);
         for (unsigned k = 0; k < words && k < DEQUE_SLOT_WORDS; k++)
-            out[i].word[k] = atomic_load_explicit(&shared->slot[at].word[k],
-                                                  memory_order_relaxed);
+            out[i].word[k] =
+                atomic_load_explicit(&slot->word[k], memory_order_relaxed);
     }
     return pos;
 }
@@ -265,12 +286,13 @@ static bool win(struct deque_shared *shared, uint64_t *word, unsigned n)
 
 /* --- The owner's end ----------------------------------------------------- */
 
-int deque_init(struct deque *d, struct deque_shared *shared)
+int deque_init(struct deque *d, struct deque_shared *shared, uint32_t slots)
 {
-    return deque_init_at(d, shared, 0);
+    return deque_init_at(d, shared, slots, 0);
 }
 
-int deque_init_at(struct deque *d, struct deque_shared *shared, uint64_t pos)
+int deque_init_at(struct deque *d, struct deque_shared *shared, uint32_t slots,
+                  uint64_t pos)
 {
     *d = (struct deque){
         .items = malloc(ARRAY_START * sizeof *d->items),
@@ -281,9 +303,11 @@ int deque_init_at(struct deque *d, struct deque_shared *shared, uint64_t pos)
         .top = pos,
         .reclaimed = pos,
         .shared = shared,
+        .slots = slots,
     };
     if (d->items == NULL)
         return -ENOMEM;
+    shared->slots = slots;
     atomic_store_explicit(&shared->word, deque_word(0, (uint32_t)pos, 0),
                           memory_order_release);
     return 0;
@@ -373,7 +397,7 @@ bool deque_remove(struct deque *d, struct deque_item *item)
 unsigned deque_publish(struct deque *d, uint64_t keep, deque_pack_fn *pack)
 {
     uint64_t n = deque_private_count(d);
-    uint64_t room = DEQUE_SLOTS - (d->split - d->reclaimed);
+    uint64_t room = d->slots - (d->split - d->reclaimed);
     uint64_t words[DEQUE_SLOT_WORDS];
 
     if (n <= keep || room == 0)
@@ -387,7 +411,7 @@ unsigned deque_publish(struct deque *d, uint64_t keep, deque_pack_fn *pack)
             continue;
         }
         put(d, d->split, item);
-        write_slot(d->shared, d->split, words, pack(item, words));
+        write_slot(d, d->split, words, pack(item, words));
         d->split++;
     }
     if (deque_private_count(d) == 0)
@@ -405,7 +429,7 @@ unsigned deque_reclaim(struct deque *d, deque_taken_fn *taken, void *ctx)
 
     load_word(d);
     while (d->reclaimed != d->top) {
-        int thief = taker_thief(load_taker(d->shared, d->reclaimed));
+        int thief = taker_thief(load_taker(d, d->reclaimed));
         if (thief < 0)
             break;
         /* Out of our hands before `taken` is told, as it may call back. */
@@ -428,7 +452,7 @@ bool deque_is_stuck(struct deque *d, uint64_t *pos)
     load_word(d);
     *pos = d->reclaimed;
     return d->reclaimed != d->top &&
-           taker_thief(load_taker(d->shared, d->reclaimed)) < 0;
+           taker_thief(load_taker(d, d->reclaimed)) < 0;
 }
 
 /* --- The thief's end ----------------------------------------------------- */
@@ -476,7 +500,7 @@ bool deque_claim_covers(const struct deque_claim *claim, int victim,
  * calls this or by the dead for whom it is called. */
 void deque_name_for(struct deque_shared *shared, uint64_t pos, int thief)
 {
-    atomic_store_explicit(&shared->taker[pos % DEQUE_SLOTS],
+    atomic_store_explicit(taker_at(shared, shared->slots, pos),
                           taker_word((uint32_t)pos, thief, 0),
                           memory_order_release);
 }

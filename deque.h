@@ -30,12 +30,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DEQUE_SLOTS 512u      /* the ring's size, a power of two */
+#define DEQUE_SLOTS_MIN 8u    /* a ring's size is a power of two, */
+#define DEQUE_SLOTS_MAX 2048u /* from this to that */
 #define DEQUE_SLOT_BYTES 192u /* a record is at most this long */
 #define DEQUE_SLOT_WORDS (DEQUE_SLOT_BYTES / 8)
 #define DEQUE_TAKE_BACK 8u   /* what the owner takes back at a time */
 #define DEQUE_STEAL_TRIES 4u /* races a thief loses before it gives up */
-#define DEQUE_ID_MAX ((1 << 20) - 2) /* largest id of a thief or victim */
+#define DEQUE_ID_MAX ((1 << 20) - 2) /* largest id of a thief or deque */
 
 /* --- What lies in node memory; all-zero bytes are an empty deque --------- */
 
@@ -43,17 +44,28 @@ struct deque_slot {
     _Alignas(64) _Atomic uint64_t word[DEQUE_SLOT_WORDS];
 };
 
+/* The head of a ring; what DEQUE_RING() names lies behind it. */
 struct deque_shared {
     /* {tag:32, top:20, count:12}, see deque_word_*() below. Publishing adds to
      * count; all else that changes it bumps the tag. */
     _Alignas(64) _Atomic uint64_t word;
-    /* One a slot: {low 32 bits of position, thief + 1: 24, words: 8}. The
-     * owner writes it with thief + 1 == 0 when it publishes the position; the
-     * thief that won the position writes its name in; nobody writes it again
-     * before the owner has reclaimed the position. */
-    _Alignas(64) _Atomic uint64_t taker[DEQUE_SLOTS];
-    struct deque_slot slot[DEQUE_SLOTS];
+    /* The ring's size. Written once, by deque_init, before anything is public:
+     * whoever has read of a count above 0 from `word` reads it right. */
+    uint32_t slots;
 };
+
+/* The type of a ring of n slots: struct { ... } DEQUE_RING(n).
+ *
+ * taker, one a slot: {low 32 bits of position, thief + 1: 24, words: 8}. The
+ * owner writes it with thief + 1 == 0 when it publishes the position; the
+ * thief that won the position writes its name in; nobody writes it again
+ * before the owner has reclaimed the position. */
+#define DEQUE_RING(n)                                                          \
+    {                                                                          \
+        struct deque_shared shared;                                            \
+        _Alignas(64) _Atomic uint64_t taker[n];                                \
+        struct deque_slot slot[n];                                             \
+    }
 
 /* What a thief is about to take, in the thief's own part of node memory, so
  * that its death loses nothing; 0 when it is about to take nothing. One word,
@@ -87,6 +99,7 @@ struct deque {
     uint64_t top;   /* as last seen; thieves move it */
     uint64_t holes; /* NULLs in [first, bottom) */
     struct deque_shared *shared;
+    uint32_t slots; /* of the ring */
 };
 
 /* Writes an item's record, returns how many words it has, at most
@@ -96,12 +109,13 @@ typedef size_t deque_pack_fn(const struct deque_item *, uint64_t *words);
 /* Learns that `thief` has taken the item, which is no longer the deque's. */
 typedef void deque_taken_fn(void *ctx, struct deque_item *, int thief);
 
-/* An empty deque over all-zero node memory that nobody steals from yet.
- * 0 or -ENOMEM. */
-int deque_init(struct deque *, struct deque_shared *);
+/* An empty deque over the head of a ring of so many slots in all-zero node
+ * memory. Thieves may look already: they find it empty. 0 or -ENOMEM. */
+int deque_init(struct deque *, struct deque_shared *, uint32_t slots);
 
 /* The same with positions that start elsewhere, for tests of their wrap. */
-int deque_init_at(struct deque *, struct deque_shared *, uint64_t pos);
+int deque_init_at(struct deque *, struct deque_shared *, uint32_t slots,
+                  uint64_t pos);
 
 /* Frees the owner's part. Items and node memory are not touched: whoever ends
  * the node memory has seen to it that no thief comes any more. */
@@ -223,9 +237,10 @@ static inline unsigned deque_public_count(const struct deque_shared *shared)
 
 /* Takes the older half, rounded up, at most `max`, in `out`, oldest first.
  * Returns how many; 0 if there was nothing or DEQUE_STEAL_TRIES races were
- * lost. `claim` may be NULL; if not, it names `victim` and what was taken when
- * this returns more than 0, until the caller, who has made the records its
- * own, calls deque_claim_clear. Ids are 0 to DEQUE_ID_MAX. */
+ * lost. `claim` may be NULL; if not, it names the deque, by the number `victim`
+ * that thieves and owner have for it, and what was taken when this returns
+ * more than 0, until the caller, who has made the records its own, calls
+ * deque_claim_clear. Ids are 0 to DEQUE_ID_MAX. */
 unsigned deque_steal(struct deque_shared *, int thief, struct deque_record *out,
                      unsigned max, struct deque_claim *claim, int victim);
 

@@ -49,9 +49,9 @@ void dump_state(struct runtime *rt)
              "state: %llu stacks, %llu tasks queued private, %u public, %llu "
              "to run here only, %llu futures unfinished; %s",
              (unsigned long long)w->live,
-             (unsigned long long)deque_private_count(&rt->deque),
-             deque_public_count(&rt->node.me->deque),
-             (unsigned long long)(w->placed_tail - w->placed_head),
+             (unsigned long long)lanes_private(&rt->lanes),
+             lanes_public(rt->node.me),
+             (unsigned long long)lanes_fixed_count(&rt->lanes),
              (unsigned long long)(rt->futures.created - rt->futures.ended),
              rt->frame ? "in a task" : "looking for work");
     for (struct link *l = w->strands.next; l != &w->strands; l = l->next) {

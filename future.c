@@ -30,6 +30,7 @@
  */
 #include "future.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,8 @@ static void drop_data(struct future *f)
         free(f->arg);
     if (f->flags & FUTURE_OWNS_RESULT)
         free(f->result);
+    if (f->flags & FUTURE_DECODED)
+        json_decref(f->result);
     error_free(f->error);
 }
 

@@ -32,12 +32,17 @@ enum future_state {
 };
 
 enum future_flags {
-    FUTURE_GUEST = 1 << 0,      /* its home is elsewhere, or it came back */
-    FUTURE_ORPHAN = 1 << 1,     /* released: free it once it has ended */
-    FUTURE_CANCELLED = 1 << 2,  /* its result is not wanted any more */
-    FUTURE_PIECE = 1 << 3,      /* a range: `job` (home) or `slice` (guest) */
-    FUTURE_OWNS_ARG = 1 << 4,   /* arg came from malloc */
-    FUTURE_OWNS_RESULT = 1 << 5 /* result came from malloc */
+    FUTURE_GUEST = 1 << 0,       /* its home is elsewhere, or it came back */
+    FUTURE_ORPHAN = 1 << 1,      /* released: free it once it has ended */
+    FUTURE_CANCELLED = 1 << 2,   /* its result is not wanted any more */
+    FUTURE_PIECE = 1 << 3,       /* a range: `job` (home) or `slice` (guest) */
+    FUTURE_OWNS_ARG = 1 << 4,    /* arg came from malloc */
+    FUTURE_OWNS_RESULT = 1 << 5, /* result came from malloc */
+    FUTURE_BORROWS = 1 << 6,     /* arg is the submitter's own memory */
+    FUTURE_HAS_TERMS = 1 << 7,   /* home: see terms.h */
+    FUTURE_WATCHED = 1 << 8,     /* somebody is to be told when it ends */
+    FUTURE_THEN = 1 << 9,        /* another task gets its result: rec.then */
+    FUTURE_DECODED = 1 << 10     /* home, done: the result is a json_t */
 };
 
 /* Lists through members: circular, with a head. */
@@ -72,12 +77,16 @@ static inline void link_remove(struct link *l)
 /* One task on this rank.  184 bytes and its data: a burst of a million costs
  * what its arguments and results cost and at most 200 bytes each. */
 struct future {
-    struct deque_item item;
+    union {
+        struct deque_item item; /* while it is queued */
+        struct frame *frame;    /* while it runs */
+    };
     uint8_t state; /* enum future_state */
-    uint8_t flags; /* enum future_flags */
     uint8_t size_class;
-    int8_t status; /* once done: 0 or SCOOP_E... */
-    uint32_t unused;
+    uint16_t flags; /* enum future_flags */
+    int8_t status;  /* once done: 0 or SCOOP_E... */
+    uint8_t debts;  /* see terms.h */
+    uint16_t unused;
     struct link link;    /* home: siblings; guest: the rank's guests */
     struct frame *owner; /* home: who submitted it; NULL: detached */
     union {
@@ -91,7 +100,8 @@ struct future {
     };
     size_t result_len;
     struct error *error;
-    struct task rec;
+    struct task rec; /* once done: first is what it waited, count what it
+                      * ran, both in ns, unless it is a range */
     uint64_t data[]; /* argument and result, if they fit */
 };
 _Static_assert(offsetof(struct future, data) == 184, "at most 200 a future");
@@ -133,8 +143,8 @@ static inline struct future *future_of_item(struct deque_item *i)
 
 /* A free one with room for so many bytes of data, or more.  All of it is zero
  * but what tells its place, and the record's holder (this rank), place (-1)
- * and attempt (1); `owner`, `arg` and the record's path, number and length
- * may be anything. */
+ * and attempt (1); `owner`, `arg` and the record's path, number, length and
+ * moment of creation may be anything. */
 static inline struct future *future_take(struct future_table *t, size_t bytes)
 {
     unsigned c = bytes > 16 ? (unsigned)((bytes - 1) / 16) : 0;
@@ -150,8 +160,8 @@ static inline struct future *future_take(struct future_table *t, size_t bytes)
  * it again what future_take() promises. */
 void future_put(struct future_table *t, struct future *f);
 
-/* The same for a future of which only `owner`, `arg` (within itself), and the
- * record's path, number and length were written since it was taken. */
+/* The same for a future of which only that, with `arg` within itself, was
+ * written since it was taken. */
 static inline void future_put_clean(struct future_table *t, struct future *f)
 {
     f->state = FUTURE_FREE;

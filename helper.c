@@ -156,6 +156,8 @@ static void serve(void *ctx, struct net_message *m)
         return;
     if (m->type == WIRE_TASKS && is_away(h) && pass_on(h, m))
         return;
+    if (m->type == WIRE_CANCEL && is_away(h))
+        transfer_answer_cancel(h->rt->net, m->src, m->body, false);
     put_aside(h, m);
 }
 
@@ -208,8 +210,7 @@ static void speak_for_main(struct helper *h)
     log_line(&rt->log, LOG_WARN,
              "state: in %s for %.1f s without a library call; %u tasks queued "
              "public",
-             name, clock_seconds_of(ns),
-             deque_public_count(&rt->node.me->deque));
+             name, clock_seconds_of(ns), lanes_public(rt->node.me));
     if (is_asked)
         signals_asked(SIGNALS_DUMP); /* answered */
 }

@@ -40,8 +40,7 @@ static bool rob_mates(struct runtime *rt, int from)
 
     for (int i = 0; i < n->locals; i++) {
         int local = (from + i) % n->locals;
-        if (local == n->local ||
-            !deque_public_count(&node_block(n, local)->deque))
+        if (local == n->local || !lanes_has_loot(node_block(n, local), true))
             continue;
         if (transfer_rob(rt, local)) {
             return true;
@@ -67,11 +66,11 @@ static void want(struct runtime *rt)
 /* The next moment at which this rank has to be awake of its own accord. */
 static uint64_t alarm_ns(struct runtime *rt)
 {
-    uint64_t until_ns = CLOCK_NEVER, soon_ns = 0, position;
+    uint64_t until_ns = CLOCK_NEVER, soon_ns = 0;
 
-    if (!link_is_empty(&rt->worker.timers))
-        until_ns = strand_of_timer(rt->worker.timers.next)->deadline_ns;
-    if (deque_is_stuck(&rt->deque, &position))
+    if (rt->worker.timers.first)
+        until_ns = rt->worker.timers.first->at_ns;
+    if (lanes_is_stuck(&rt->lanes))
         soon_ns = STUCK_NS; /* its thief will sign, but tells nobody */
     else if (!rt->config.lifelines && rt->node.nodes > 1)
         soon_ns = ASK_AGAIN_NS; /* nobody will wake this rank */
@@ -103,7 +102,7 @@ static bool has_loot(const struct runtime *rt)
     const struct node *n = &rt->node;
 
     for (int i = 0; i < n->locals; i++)
-        if (i != n->local && deque_public_count(&node_block(n, i)->deque))
+        if (i != n->local && lanes_has_loot(node_block(n, i), true))
             return true;
     return false;
 }

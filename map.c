@@ -102,6 +102,8 @@ static void stop_others(struct runtime *rt, struct map_job *job)
             continue;
         f->flags |= FUTURE_CANCELLED;
         map_cancel_piece(rt, f);
+        if (f->state == FUTURE_RUNNING && f->frame != rt->frame)
+            worker_ask(rt, f->frame);
     }
 }
 
@@ -227,6 +229,7 @@ struct future *map_new_piece(struct runtime *rt, struct map_job *job,
     f->rec.first = first;
     f->rec.count = count;
     f->rec.chunk = job->chunk;
+    f->rec.priority = job->priority;
     f->rec.range = job->range;
     f->arg = job->in_size ? (char *)(uintptr_t)(job->in + first * job->in_size)
                           : NULL;
@@ -249,7 +252,8 @@ static struct future *new_guest_piece(struct runtime *rt,
 
     if (!f)
         return NULL;
-    f->flags = FUTURE_PIECE | FUTURE_GUEST | (of->flags & FUTURE_CANCELLED);
+    f->flags = (uint16_t)(FUTURE_PIECE | FUTURE_GUEST |
+                          (of->flags & FUTURE_CANCELLED));
     f->slice = of->slice;
     f->rec = of->rec;
     f->rec.attempt = 1;
@@ -296,14 +300,12 @@ void map_forget_guest(struct future *piece)
     piece->arg = NULL;
 }
 
-static bool is_worth_splitting(const struct runtime *rt,
-                               const struct frame *frame,
+static bool is_worth_splitting(struct runtime *rt, const struct frame *frame,
                                const struct future *f)
 {
     const struct measure *m = frame->measure;
 
-    if (f->rec.count < 2 || rt->deque.bottom != rt->deque.first ||
-        deque_public_count(rt->deque.shared))
+    if (f->rec.count < 2 || !item_has_none_like(rt, &f->rec))
         return false;
     if (f->rec.chunk)
         return f->rec.count / 2 >= f->rec.chunk;
@@ -432,11 +434,17 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
     bool is_careful = job && job->is_careful;
     bool goes_on = true;
     const char *in = f->arg;
+    uint32_t is_low = f->rec.priority < 0; /* even lane 9 goes before it */
 
     while (f->rec.count && goes_on && !must_stop(f)) {
         struct error *error = NULL;
         int status;
 
+        if (__builtin_expect(rt->lanes.filled | is_low, 0) &&
+            lanes_precede(&rt->lanes, f->rec.priority)) {
+            worker_yield(rt); /* a task of a higher priority goes first */
+            continue;
+        }
         if (__builtin_expect(!rt->is_alone, 1) &&
             is_worth_splitting(rt, &run->frame, f))
             split(rt, f);

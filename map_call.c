@@ -85,6 +85,7 @@ static struct map_job *new_job(struct runtime *rt,
     job->chunk = order->options.chunk < UINT32_MAX
                      ? (uint32_t)order->options.chunk
                      : UINT32_MAX;
+    job->priority = (int8_t)order->options.priority;
     job->is_careful = order->deadline_ns != CLOCK_NEVER;
     if (job->is_careful && size.in) {
         job->copy = value_alloc(order->n * size.in, task->in_align);
@@ -175,13 +176,14 @@ static int check_arrays(struct runtime *rt, const struct scoop_task *task,
     return 0;
 }
 
-int map_check_retries(struct runtime *rt, int retries, uint16_t *out)
+int map_check_terms(struct runtime *rt, int retries, int priority,
+                    uint16_t *out)
 {
     if (retries > UINT16_MAX)
         return runtime_fail(rt, SCOOP_EINVAL, "%d retries are too many",
                             retries);
     *out = retries > 0 ? (uint16_t)retries : 0;
-    return 0;
+    return public_check_priority(rt, priority);
 }
 
 static int check_options(struct runtime *rt, struct map_order *order)
@@ -193,7 +195,7 @@ static int check_options(struct runtime *rt, struct map_order *order)
                             (int)o->on_error);
     if (o->on_error == SCOOP_KEEP_GOING)
         order->range.how |= RANGE_KEEP_GOING;
-    return map_check_retries(rt, o->retries, &order->range.retries);
+    return map_check_terms(rt, o->retries, o->priority, &order->range.retries);
 }
 
 int scoop_map_task(const struct scoop_task *task, const void *in, void *out,

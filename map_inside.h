@@ -34,6 +34,7 @@ struct map_job {
     int status;
     struct task_range range;
     uint32_t chunk;
+    int8_t priority;
     struct holder *holder; /* who has parts of its pieces */
     size_t holders, holder_room;
     bool is_careful; /* the caller may leave: see map.c */
@@ -54,8 +55,10 @@ struct map_order {
 /* Blocks until done; 0 or a code, with the caller's last error set. */
 int map_run(struct runtime *rt, const struct map_order *order);
 
-/* *out: how often an item is tried again, of the option `retries`. */
-int map_check_retries(struct runtime *rt, int retries, uint16_t *out);
+/* Options that all have: 0, or a code; *out: how often an item is tried
+ * again. */
+int map_check_terms(struct runtime *rt, int retries, int priority,
+                    uint16_t *out);
 
 /* Bytes of one item, or block, of a range. */
 struct map_sizes {

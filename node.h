@@ -37,6 +37,15 @@ struct node_mailbox {
 
 /* ---- The block of one rank ---- */
 
+#define NODE_DEQUE_SLOTS 512u /* tasks without priority that are public */
+/* The other lanes (lanes.h) are many, and their rings small: all of them are
+ * as large as the one above. */
+#define NODE_LANES 17u
+#define NODE_LANE_SLOTS 32u
+
+struct node_ring DEQUE_RING(NODE_DEQUE_SLOTS);
+struct node_lane DEQUE_RING(NODE_LANE_SLOTS);
+
 enum node_state {
     NODE_AWAKE,
     NODE_ASLEEP,
@@ -54,7 +63,10 @@ struct node_block {
     /* The owner's beat: counts what it runs.  Others read it. */
     _Alignas(64) _Atomic uint64_t beat;
     struct deque_claim claim; /* what this rank is about to steal */
-    struct deque_shared deque;
+    /* Which lanes but the deque's may have public tasks: lanes.h. */
+    _Alignas(64) _Atomic uint32_t lanes;
+    struct node_ring ring;
+    struct node_lane lane[NODE_LANES];
     struct node_mailbox mail;
 };
 

@@ -42,10 +42,10 @@ void offer_take_call(struct node *n)
 
 static void publish(struct runtime *rt, uint64_t keep)
 {
-    if (deque_private_count(&rt->deque) <= keep)
+    if (lanes_private(&rt->lanes) <= keep)
         return;
-    worker_reclaim(rt); /* makes room in the ring */
-    deque_publish(&rt->deque, keep, transfer_pack);
+    worker_reclaim(rt); /* makes room in the rings */
+    lanes_publish(&rt->lanes, keep, transfer_pack);
 }
 
 /* Wakes a sleeper to search, unless somebody searches already or has been
@@ -70,11 +70,11 @@ static void call_in(struct runtime *rt)
 {
     struct node *n = &rt->node;
 
-    if (!deque_public_count(&n->me->deque))
+    if (!lanes_has_loot(n->me, true))
         return;
     offer_call_one(n);
     while (atomic_load_explicit(&n->head->hungry, memory_order_seq_cst) &&
-           deque_public_count(&n->me->deque)) {
+           lanes_has_loot(n->me, false)) {
         int rank = node_hungry_take(n);
         if (rank < 0)
             break;
@@ -94,8 +94,7 @@ void offer_tasks(struct runtime *rt)
         atomic_store_explicit(&rt->was_away, false, memory_order_relaxed);
         call_doubt_all(rt);
     }
-    if (!deque_private_count(&rt->deque) &&
-        !deque_public_count(&rt->node.me->deque))
+    if (lanes_is_empty(&rt->lanes))
         return;
     atomic_store_explicit(&rt->node.me->wanted, 0, memory_order_relaxed);
     /* A rank that runs nothing keeps one to run: else a single task could be

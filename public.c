@@ -86,6 +86,10 @@ uint64_t public_deadline(const struct scoop_wait_options *options)
 
 void public_release(struct runtime *rt, struct future *f)
 {
+    if ((f->flags & FUTURE_BORROWS) && f->state != FUTURE_DONE) {
+        worker_cancel(rt, f); /* the function may read its argument */
+        worker_wait(rt, f, CLOCK_NEVER);
+    }
     link_remove(&f->link);
     worker_release(rt, f);
 }
@@ -114,4 +118,12 @@ int public_check_task(struct runtime *rt, const struct scoop_task *task,
                             "%s takes %zu bytes of input, not %zu", task->name,
                             task->in_size, len);
     return 0;
+}
+
+int public_check_priority(struct runtime *rt, int priority)
+{
+    if (priority <= TASK_PRIORITY_MAX && priority >= -TASK_PRIORITY_MAX)
+        return 0;
+    return runtime_fail(rt, SCOOP_EINVAL, "a priority is -%d to %d, not %d",
+                        TASK_PRIORITY_MAX, TASK_PRIORITY_MAX, priority);
 }

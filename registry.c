@@ -66,15 +66,21 @@ static int is_power_of_two(size_t n)
     return n && !(n & (n - 1));
 }
 
+static int has_function(const struct scoop_task *t)
+{
+    if (t->kind == SCOOP_TYPED || t->kind == SCOOP_OPERATOR)
+        return t->typed != NULL;
+    return t->kind == SCOOP_BYTES ? t->bytes != NULL : t->json != NULL;
+}
+
 static int check(const struct scoop_task *t, char *why, size_t why_len)
 {
     if (!t->name || !*t->name)
         snprintf(why, why_len, "a task has no name");
-    else if (t->kind != SCOOP_TYPED && t->kind != SCOOP_BYTES &&
-             t->kind != SCOOP_OPERATOR)
+    else if (t->kind < SCOOP_TYPED || t->kind > SCOOP_OPERATOR)
         snprintf(why, why_len, "task \"%s\" is of unknown kind %u", t->name,
                  t->kind);
-    else if (t->kind == SCOOP_BYTES ? !t->bytes : !t->typed)
+    else if (!has_function(t))
         snprintf(why, why_len, "task \"%s\" has no function", t->name);
     else if (!is_power_of_two(t->in_align) || !is_power_of_two(t->out_align))
         snprintf(why, why_len,

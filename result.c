@@ -12,6 +12,7 @@
 #include "call.h"
 #include "clock.h"
 #include "public.h"
+#include "transfer.h"
 #include "worker.h"
 
 static struct error *copy_error(const struct error *e)
@@ -41,9 +42,11 @@ static int copy_out(struct runtime *rt, struct future *f, void *out)
 
     if (type->kind != SCOOP_TYPED && out)
         return runtime_fail(rt, SCOOP_EINVAL,
-                            "%s is a bytes task: scoop_result_bytes() has its "
+                            "%s is a %s task: scoop_result_%s() has its "
                             "result",
-                            type->name);
+                            type->name,
+                            type->kind == SCOOP_JSON ? "JSON" : "bytes",
+                            type->kind == SCOOP_JSON ? "json" : "bytes");
     if (out && f->result_len)
         memcpy(out, f->result, f->result_len);
     return 0;
@@ -57,7 +60,7 @@ static inline struct future *newest(struct runtime *rt, scoop_future handle,
 {
     struct deque *d = &rt->deque;
 
-    if (d->bottom == d->first)
+    if (d->bottom == d->first || rt->lanes.filled & LANES_ABOVE)
         return NULL;
     struct deque_item *item = d->items[(d->bottom - 1) & d->mask];
     struct future *f = future_of_item(item);
@@ -141,17 +144,14 @@ int scoop_join_of(scoop_future future, void *out,
     return f ? join(rt, f, out, deadline_ns) : why;
 }
 
-/* The waits that leave the future as it is. */
-static int result_of(scoop_future future,
-                     const struct scoop_wait_options *options,
-                     struct future **f)
+int public_result(scoop_future future, uint64_t deadline_ns, struct future **f)
 {
     struct runtime *rt = runtime_current;
     int why;
 
+    *f = NULL;
     if (!rt)
         return public_outside();
-    uint64_t deadline_ns = public_deadline(options);
     if (--rt->calls_left == 0 || deadline_ns != CLOCK_NEVER)
         worker_attend(rt);
     *f = public_own(rt, future, &why);
@@ -162,17 +162,30 @@ int scoop_result_of(scoop_future future, void *out,
                     const struct scoop_wait_options *options)
 {
     struct future *f;
-    int err = result_of(future, options, &f);
+    int err = public_result(future, public_deadline(options), &f);
 
     return err ? err : copy_out(runtime_current, f, out);
 }
 
-int scoop_result_bytes(scoop_future future, const void **data, size_t *len,
-                       const struct scoop_wait_options *options)
+/* The bytes are there, and not a value that was made of them. */
+static int check_bytes(struct runtime *rt, const struct future *f)
+{
+    if (!(f->flags & FUTURE_DECODED))
+        return 0;
+    return runtime_fail(rt, SCOOP_EINVAL,
+                        "the result of %s was decoded: scoop_result_json() "
+                        "has it",
+                        registry_task(&rt->registry, f->rec.number)->name);
+}
+
+int scoop_result_bytes_of(scoop_future future, const void **data, size_t *len,
+                          const struct scoop_wait_options *options)
 {
     struct future *f;
-    int err = result_of(future, options, &f);
+    int err = public_result(future, public_deadline(options), &f);
 
+    if (!err)
+        err = check_bytes(runtime_current, f);
     if (data)
         *data = err ? NULL : f->result;
     if (len)
@@ -180,11 +193,11 @@ int scoop_result_bytes(scoop_future future, const void **data, size_t *len,
     return err;
 }
 
-int scoop_join_bytes(scoop_future future, void **data, size_t *len,
-                     const struct scoop_wait_options *options)
+int scoop_join_bytes_of(scoop_future future, void **data, size_t *len,
+                        const struct scoop_wait_options *options)
 {
-    struct future *f = NULL;
-    int err = result_of(future, options, &f);
+    struct future *f;
+    int err = public_result(future, public_deadline(options), &f);
 
     if (data)
         *data = NULL;
@@ -192,10 +205,12 @@ int scoop_join_bytes(scoop_future future, void **data, size_t *len,
         *len = 0;
     if (!f || (err == SCOOP_ETIMEDOUT && f->state != FUTURE_DONE))
         return err;
+    if (!err)
+        err = check_bytes(runtime_current, f);
     if (!err && data && f->result_len) {
         if (f->flags & FUTURE_OWNS_RESULT) {
             *data = f->result;
-            f->flags &= (uint8_t)~FUTURE_OWNS_RESULT;
+            f->flags &= (uint16_t)~FUTURE_OWNS_RESULT;
         } else {
             *data = malloc(f->result_len);
             if (*data)
@@ -226,6 +241,31 @@ int scoop_done(scoop_future future)
     return f ? f->state == FUTURE_DONE : why;
 }
 
+/* What has become of a future that was just cancelled. */
+static int what_happened(const struct future *f)
+{
+    bool has_run = f->rec.count > 0 && !(f->flags & FUTURE_PIECE);
+
+    if (f->state == FUTURE_PLACED || (f->rec.flags & TASK_DROPPED))
+        return SCOOP_CANCELLED;
+    if (f->state != FUTURE_DONE)
+        return SCOOP_ASKED;
+    if (f->status == SCOOP_ECANCELLED)
+        return has_run ? SCOOP_ASKED : SCOOP_CANCELLED;
+    return SCOOP_TOO_LATE;
+}
+
+/* Ends by RESULT, or by ASKED: the holder answers, or its helper. */
+static void ask_holder(struct runtime *rt, struct future *f)
+{
+    transfer_cancel_and_tell(rt, f);
+    while (f->state != FUTURE_DONE && !(f->rec.flags & TASK_CANCEL)) {
+        f->waiter = rt->strand;
+        worker_park(rt, CLOCK_NEVER, "what has come of the cancel of", f);
+        f->waiter = NULL;
+    }
+}
+
 int scoop_cancel(scoop_future future)
 {
     struct runtime *rt = runtime_current;
@@ -236,8 +276,94 @@ int scoop_cancel(scoop_future future)
     struct future *f = public_own(rt, future, &why);
     if (!f)
         return why;
+    if (f->state == FUTURE_QUEUED && worker_withdraw(rt, f)) {
+        f->flags |= FUTURE_CANCELLED;
+        worker_finish_take(rt, f, SCOOP_ECANCELLED, NULL);
+        return SCOOP_CANCELLED;
+    }
+    bool was_running = f->state == FUTURE_RUNNING;
     worker_cancel(rt, f);
+    if (was_running)
+        return SCOOP_ASKED;
+    if (f->state == FUTURE_HELD)
+        ask_holder(rt, f);
+    return what_happened(f);
+}
+
+bool scoop_cancel_requested(void)
+{
+    struct runtime *rt = runtime_current;
+
+    if (!rt || !rt->frame)
+        return false;
+    if (--rt->calls_left == 0)
+        worker_attend(rt);
+    struct frame *frame = rt->frame;
+    return frame->is_asked ||
+           (frame->task && (frame->task->flags & FUTURE_CANCELLED));
+}
+
+int scoop_running(scoop_future future)
+{
+    struct runtime *rt = runtime_current;
+    int why;
+
+    if (!rt)
+        return public_outside();
+    worker_attend(rt);
+    struct future *f = public_own(rt, future, &why);
+    return f ? f->state == FUTURE_RUNNING || f->state == FUTURE_HELD : why;
+}
+
+int scoop_cancelled(scoop_future future)
+{
+    struct runtime *rt = runtime_current;
+    int why;
+
+    if (!rt)
+        return public_outside();
+    worker_attend(rt);
+    struct future *f = public_own(rt, future, &why);
+    if (!f)
+        return why;
+    return f->state == FUTURE_DONE && f->status == SCOOP_ECANCELLED;
+}
+
+int scoop_future_info(scoop_future future, struct scoop_info *info)
+{
+    struct runtime *rt = runtime_current;
+    int why;
+
+    if (!rt)
+        return public_outside();
+    if (!info)
+        return runtime_fail(rt, SCOOP_EINVAL, "info is NULL");
+    struct future *f = public_own(rt, future, &why);
+    if (!f)
+        return why;
+    memset(info, 0, sizeof *info);
+    info->state = SCOOP_PENDING;
+    if (f->state == FUTURE_DONE)
+        info->state = SCOOP_FINISHED;
+    else if (f->state == FUTURE_RUNNING || f->state == FUTURE_HELD)
+        info->state = SCOOP_RUNNING;
+    info->task = registry_task(&rt->registry, f->rec.number)->name;
+    info->rank = info->state == SCOOP_PENDING ? -1 : f->rec.holder;
+    info->attempt = f->rec.attempt;
+    info->created = clock_seconds_of(f->rec.created_ns - rt->started_ns);
+    if (f->state == FUTURE_DONE) {
+        info->status = f->status;
+        info->waited = clock_seconds_of(f->rec.first);
+        info->run = clock_seconds_of(f->rec.count);
+    }
     return 0;
+}
+
+int scoop_attempt(void)
+{
+    struct runtime *rt = runtime_current;
+
+    return rt && rt->frame ? rt->frame->attempt : 1;
 }
 
 int scoop_release(scoop_future future)

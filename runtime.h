@@ -20,6 +20,7 @@
 #include "error.h"
 #include "fiber.h"
 #include "future.h"
+#include "lanes.h"
 #include "log.h"
 #include "net.h"
 #include "node.h"
@@ -27,6 +28,7 @@
 #include "scoop.h"
 #include "steal.h"
 #include "term.h"
+#include "timer.h"
 #include "value.h"
 
 struct helper;
@@ -45,24 +47,26 @@ struct frame {
     struct error *told; /* by scoop_fail() */
     bool is_timed;      /* each of its stretches is measured */
     bool was_long;      /* one of them was */
+    bool is_asked;      /* to end soon: nobody wants its result */
+    uint8_t attempt;
 };
 
 /* A stack and what stands on it; lives beside the fiber. */
 struct strand {
     struct fiber *fiber;
-    struct frame *frame; /* the topmost, while it is parked */
-    struct future *task; /* to start with; NULL: the root */
-    struct link all;     /* every strand of this rank */
-    struct link ready;   /* the ready list, or alone */
-    struct link timer;   /* the timer list, or alone */
-    uint64_t deadline_ns;
+    struct frame *frame;            /* the topmost, while it is parked */
+    struct future *task;            /* to start with; NULL: the root */
+    struct link all;                /* every strand of this rank */
+    struct link ready;              /* the ready list, or alone */
+    struct timer timer;             /* set while it waits with a time-out */
+    int level;                      /* the highest priority on this stack */
     const char *waits_what;         /* while parked, for the dump */
     const struct future *waits_for; /* NULL: not for one future */
 };
 
-static inline struct strand *strand_of_timer(struct link *l)
+static inline struct strand *strand_of_timer(struct timer *t)
 {
-    return (struct strand *)(void *)((char *)l -
+    return (struct strand *)(void *)((char *)t -
                                      offsetof(struct strand, timer));
 }
 
@@ -76,15 +80,14 @@ struct worker {
     struct fiber thread; /* the scheduler: the thread's own stack */
     struct strand scheduler;
     struct link strands;
-    struct link ready;      /* strands to resume, in order */
-    struct link timers;     /* by deadline */
-    struct strand *ended;   /* its stack is to be given back */
-    uint64_t live;          /* strands in use */
-    bool is_polled;         /* a task goes before what is ready */
-    struct future **placed; /* a ring of tasks that must run here, or whose
-                             * argument has come */
-    uint64_t placed_head, placed_tail, placed_mask;
-    uint64_t early; /* futures done before the deque told */
+    struct link ready; /* strands to resume, in order */
+    struct timers timers;
+    struct frame **asked; /* frames whose children are to be cancelled */
+    size_t asked_count, asked_room;
+    struct strand *ended; /* its stack is to be given back */
+    uint64_t live;        /* strands in use */
+    bool is_polled;       /* a task goes before what is ready */
+    uint64_t early;       /* futures done before the deque told */
     struct deque_record loot[WORKER_LOOT];
 };
 
@@ -101,7 +104,8 @@ struct runtime {
     uint64_t private_max;
     size_t stack_reserve;  /* what a task starts with at least */
     uintptr_t stack_floor; /* of the running stack: tasks start above it */
-    struct deque deque;
+    struct deque deque;    /* tasks without priority that may go anywhere */
+    struct lanes lanes;    /* the others */
     struct future_table futures;
     struct future_table guests;
     struct registry registry;

@@ -50,6 +50,14 @@
 #if defined __cplusplus && !defined OMPI_SKIP_MPICXX
 #define OMPI_SKIP_MPICXX 1 /* MPI's C interface only: not its old C++ one */
 #endif
+#if !defined SCOOP_NO_JSON && defined __has_include
+#if !__has_include(<jansson.h>)
+#define SCOOP_NO_JSON 1 /* everything else is there */
+#endif
+#endif
+#ifndef SCOOP_NO_JSON
+#include <jansson.h>
+#endif
 #include <mpi.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -135,7 +143,12 @@ typedef struct scoop_none {
 /* Where a bytes task writes its result; valid until the task returns. */
 typedef struct scoop_out scoop_out;
 
-enum scoop_kind { SCOOP_TYPED = 1, SCOOP_BYTES = 2, SCOOP_OPERATOR = 4 };
+enum scoop_kind {
+    SCOOP_TYPED = 1,
+    SCOOP_BYTES = 2,
+    SCOOP_JSON = 3,
+    SCOOP_OPERATOR = 4 /* a reducer */
+};
 
 /* What the library knows of a task.  Made by the macros below, at link time.
  * Programs pass its address to the plain-function forms and touch no field. */
@@ -143,7 +156,8 @@ struct scoop_task {
     const char *name;
     int (*typed)(const void *in, void *out); /* also a reducer's */
     int (*bytes)(const void *data, size_t len, scoop_out *out);
-    size_t in_size, out_size;   /* 0: none, and for a bytes task */
+    struct json_t *(*json)(struct json_t *in);
+    size_t in_size, out_size;   /* 0: none, and for bytes and JSON tasks */
     size_t in_align, out_align; /* powers of two */
     uint32_t kind;              /* enum scoop_kind */
     uint32_t number;            /* the registry's; 0 until a farm has started */
@@ -288,25 +302,88 @@ typedef struct scoop_future {
     uint64_t id, generation;
 } scoop_future;
 
-/* Where a task shall run.  scoop_on_rank(r): on rank r and nowhere else. */
+enum scoop_place_kind {
+    SCOOP_ANYWHERE,
+    SCOOP_ON_RANK,
+    SCOOP_NEAR_RANK,
+    SCOOP_ON_NODE,
+    SCOOP_NEAR_NODE
+};
+
+/* Where a task shall run; a small value, all zero: wherever a rank is free.
+ * Made by one of these, from anywhere, at any time:
+ *
+ *     scoop_on_rank(r)    on rank r and nowhere else, whatever else is idle
+ *     scoop_near_rank(r)  it is sent to rank r, but others may steal it
+ *     scoop_on_node(k)    on some rank of node k and nowhere else
+ *     scoop_near_node(k)  it is sent to a rank of node k; others may steal it
+ *
+ * Ranks are those of the farm, nodes are numbered from 0.  Whether there is
+ * such a one is checked when the task is submitted: SCOOP_EINVAL. */
 typedef struct scoop_place {
-    int32_t rank_plus_1;
+    int32_t kind; /* enum scoop_place_kind */
+    int32_t number;
 } scoop_place;
 
-static inline scoop_place scoop_on_rank(int rank)
-{
-    scoop_place place;
-    place.rank_plus_1 = rank < 0 || rank == INT32_MAX ? -1 : rank + 1;
-    return place;
-}
+#define SCOOP_PLACE_(name, place_kind)                                         \
+    static inline scoop_place name(int number)                                 \
+    {                                                                          \
+        scoop_place place;                                                     \
+        place.kind = place_kind;                                               \
+        place.number = number;                                                 \
+        return place;                                                          \
+    }
+SCOOP_PLACE_(scoop_on_rank, SCOOP_ON_RANK)
+SCOOP_PLACE_(scoop_near_rank, SCOOP_NEAR_RANK)
+SCOOP_PLACE_(scoop_on_node, SCOOP_ON_NODE)
+SCOOP_PLACE_(scoop_near_node, SCOOP_NEAR_NODE)
 
-/* .place     where to run (default: wherever a rank is free)
- * .detached  non-zero: give the task to the farm.  There is no handle (the
- *            future returned is none, of error 0), the result is dropped, a
- *            failure is logged, and the farm does not end before it has. */
+#define SCOOP_PRIORITY_MAX 4 /* and -4 at least */
+
+#define SCOOP_NEVER (-1) /* as .retries: none */
+
+/* .place       where to run (default: wherever a rank is free)
+ * .detached    non-zero: give the task to the farm.  There is no handle (the
+ *              future returned is none, of error 0), the result is dropped, a
+ *              failure is logged, and the farm does not end before it has.
+ * .timeout     seconds that each attempt may take, from its start
+ * .deadline    seconds that all attempts may take, from this call.  A function
+ *              cannot be stopped: when its time has passed the future ends
+ *              with SCOOP_EEXPIRED, or the next attempt is queued;
+ *              scoop_cancel_requested() is true in the old one, which keeps
+ *              its rank busy until it returns, and its result is dropped.
+ * .retries     so many further attempts (to 250) after one that failed or
+ *              whose time-out has passed; the function can ask for
+ *              scoop_attempt().  Without it a task runs once.
+ * .priority    4 to -4 (default: 0).  Of the tasks that are queued on a rank,
+ *              those of the highest priority run first, of these the newest;
+ *              a thief takes of the highest priority as well, of these the
+ *              oldest.  There is no order between ranks, and no running task
+ *              is interrupted.  A task does not hand its priority on to those
+ *              that it submits; but one that it waits for runs with the
+ *              waiting task's priority if that is higher (the root's counts
+ *              as the lowest).
+ * .borrow      non-zero: the argument is not copied but stays where it is; it
+ *              must not change or go before the future is released.  Releasing
+ *              it waits for a task that still runs.  Not with .timeout,
+ *              .deadline or .detached.
+ * .take        non-zero: the argument came from malloc and is the library's
+ *              from now on, also if this call fails
+ * .done_there  a task that is called with the result as its input, on the rank
+ *              where it was made, when the function has returned 0 and before
+ *              its future ends: &scoop_task_NAME.  Its input must be of the
+ *              type of the result, its own output is dropped, its failure is
+ *              logged. */
 #define SCOOP_SUBMIT_OPTIONS                                                   \
     scoop_place place;                                                         \
-    int detached;
+    int detached;                                                              \
+    double timeout;                                                            \
+    double deadline;                                                           \
+    int retries;                                                               \
+    int priority;                                                              \
+    int borrow;                                                                \
+    int take;                                                                  \
+    const struct scoop_task *done_there;
 
 struct scoop_submit_options {
     SCOOP_SUBMIT_OPTIONS
@@ -368,28 +445,93 @@ SCOOP_API int scoop_result_of(scoop_future future, void *out,
 SCOOP_API int scoop_join_of(scoop_future future, void *out,
                             const struct scoop_wait_options *options);
 
-/* The result of a bytes task.  scoop_result_bytes() lends it: *data is valid
- * until the future is released.  scoop_join_bytes() hands it over: the caller
- * frees *data with free() (it may be NULL where *len is 0); data and len may
- * be NULL to drop it.  Otherwise as scoop_result() and scoop_join(). */
-SCOOP_API int scoop_result_bytes(scoop_future future, const void **data,
-                                 size_t *len,
-                                 const struct scoop_wait_options *options);
-SCOOP_API int scoop_join_bytes(scoop_future future, void **data, size_t *len,
-                               const struct scoop_wait_options *options);
+/* int err = scoop_result_bytes(f, &data, &len, .timeout = seconds);
+ * int err = scoop_join_bytes(f, &data, &len, .timeout = seconds);
+ *
+ * The result of a bytes task.  scoop_result_bytes() lends it: *data, a const
+ * void *, is valid until the future is released.  scoop_join_bytes() hands it
+ * over: the caller frees *data, a void *, with free() (it may be NULL where
+ * *len is 0).  data and len may be NULL.  Otherwise as scoop_result() and
+ * scoop_join(). */
+#ifndef __cplusplus
+#define scoop_result_bytes(future, data, ...)                                  \
+    scoop_result_bytes_((future), (data),                                      \
+                        (struct scoop_wait_bytes_){.len = __VA_ARGS__})
+#define scoop_join_bytes(future, data, ...)                                    \
+    scoop_join_bytes_((future), (data),                                        \
+                      (struct scoop_wait_bytes_){.len = __VA_ARGS__})
+#endif
+
+/* The plain-function forms; options may be NULL. */
+SCOOP_API int scoop_result_bytes_of(scoop_future future, const void **data,
+                                    size_t *len,
+                                    const struct scoop_wait_options *options);
+SCOOP_API int scoop_join_bytes_of(scoop_future future, void **data, size_t *len,
+                                  const struct scoop_wait_options *options);
 
 /* Whether the task has ended, by whatever way: 1 or 0, or a negative code.
  * Does not wait for it, but lets messages in and one queued task run. */
 SCOOP_API int scoop_done(scoop_future future);
 
+/* Whether the task runs, or is in the hands of another rank, which may have
+ * begun it: 1 or 0, or a negative code. */
+SCOOP_API int scoop_running(scoop_future future);
+
+/* Whether the task has ended with SCOOP_ECANCELLED: 1 or 0, or a negative
+ * code. */
+SCOOP_API int scoop_cancelled(scoop_future future);
+
+/* What scoop_cancel() returns beside negative codes. */
+enum scoop_cancel_answer {
+    SCOOP_CANCELLED = 0, /* it had not started, and never will */
+    SCOOP_ASKED = 1,     /* it runs, or may: it was asked to stop */
+    SCOOP_TOO_LATE = 2   /* it had ended */
+};
+
 /* Ends a task that has not started, and its future with SCOOP_ECANCELLED.  A
- * task that runs already, here or elsewhere, runs on to its end, but its
- * future ends with SCOOP_ECANCELLED unless the result came first.  Does not
- * wait.  Returns 0, or SCOOP_ESTALE, SCOOP_EOWNER. */
+ * task that runs already, here or elsewhere, is asked to stop: its function
+ * sees that by scoop_cancel_requested(), its unfinished children are cancelled
+ * with it, and its future ends with SCOOP_ECANCELLED when it returns, unless
+ * the result came first; until then it keeps its rank busy.  Returns what
+ * truly happened: for a task in the hands of another rank it waits for that
+ * rank's word, which does not wait for a running function [helper].  Also
+ * SCOOP_ESTALE, SCOOP_EOWNER. */
 SCOOP_API int scoop_cancel(scoop_future future);
 
+/* In a task: whether nobody wants its result any more, since it, or a task
+ * that it descends from, was cancelled or released, or its time has passed.
+ * A long function asks now and then and returns early.  Does not block; false
+ * outside of a task. */
+SCOOP_API bool scoop_cancel_requested(void);
+
+/* In a task: which attempt this is, from 1. */
+SCOOP_API int scoop_attempt(void);
+
+enum scoop_future_state {
+    SCOOP_PENDING, /* waits to run */
+    SCOOP_RUNNING, /* runs, or is in the hands of another rank */
+    SCOOP_FINISHED /* has ended, in whatever way */
+};
+
+struct scoop_info {
+    int state;        /* enum scoop_future_state */
+    int status;       /* once finished: 0 or SCOOP_E... */
+    int rank;         /* that has it, or ran it; -1: none yet */
+    int attempt;      /* from 1 */
+    double created;   /* when it was submitted: seconds since the farm began,
+                       * to a millisecond or so */
+    double waited;    /* once finished: from then to its start, */
+    double run;       /* and what its function took, in seconds */
+    const char *task; /* its name */
+};
+
+/* What is known of a future.  Does not wait.  Returns 0, or SCOOP_ESTALE,
+ * SCOOP_EOWNER, SCOOP_EINVAL (NULL). */
+SCOOP_API int scoop_future_info(scoop_future future, struct scoop_info *info);
+
 /* Gives the future back with its result and error; cancels the task if it is
- * unfinished.  Does not wait.  Returns 0, or SCOOP_ESTALE, SCOOP_EOWNER. */
+ * unfinished.  Does not wait, unless the task runs and its argument was
+ * borrowed.  Returns 0, or SCOOP_ESTALE, SCOOP_EOWNER. */
 SCOOP_API int scoop_release(scoop_future future);
 
 /* ---- Map -------------------------------------------------------------- */
@@ -422,6 +564,7 @@ struct scoop_progress {
  *            were dropped, or had not ended when the time was over, have
  *            SCOOP_ECANCELLED.  Where it is 0 the output is right, whatever
  *            the map returns.
+ * .priority  of its parts, as for scoop_submit()
  * .progress  a name for the map: its progress is shown
  * .on_progress, .progress_arg
  *            called with the map's progress on this rank now and then, at
@@ -433,6 +576,7 @@ struct scoop_progress {
     int retries;                                                               \
     enum scoop_on_error on_error;                                              \
     int *status;                                                               \
+    int priority;                                                              \
     const char *progress;                                                      \
     void (*on_progress)(const struct scoop_progress *progress, void *arg);     \
     void *progress_arg;
@@ -498,13 +642,14 @@ SCOOP_API int scoop_map_task(const struct scoop_task *task, const void *in,
     SCOOP_OPERATOR_(extern struct scoop_task scoop_task_##fn;, fn, #fn, type)  \
     int fn(const type *, const type *, type *)
 
-/* .timeout, .chunk, .retries  as for scoop_map(); retries are for the reducer
- *            as well
+/* .timeout, .chunk, .retries, .priority
+ *            as for scoop_map(); retries are for the reducer as well
  * .neutral   the result where there are no items (reduce only) */
 #define SCOOP_REDUCE_OPTIONS                                                   \
     double timeout;                                                            \
     size_t chunk;                                                              \
-    int retries;
+    int retries;                                                               \
+    int priority;
 
 struct scoop_reduce_options {
     const void *neutral;
@@ -570,6 +715,137 @@ SCOOP_API int scoop_map_scan_task(const struct scoop_task *task,
                                   void *out, size_t n,
                                   const struct scoop_scan_options *options);
 
+/* ---- JSON ------------------------------------------------------------- */
+
+#ifndef SCOOP_NO_JSON
+
+/* SCOOP_TASK_JSON(fn);
+ *
+ * A task for values of any shape, with Jansson's json_t.  Stands before the
+ * function, as SCOOP_TASK() does; _AS, _DECLARE and _EXTERN are as there:
+ *
+ *     SCOOP_TASK_JSON(describe);
+ *     static json_t *describe(json_t *in) { ... }
+ *
+ * The function borrows its input (it may be changed, and kept with
+ * json_incref) and returns a new reference, `json_incref(in)` for one; or
+ * NULL to say that it failed (scoop_fail() says why).
+ *
+ * Values travel as text, whatever the place, so a task gets a value of its
+ * own, and real numbers come out as they went in.  A value that cannot be text
+ * gives SCOOP_EJSON: nested deeper than SCOOP_JSON_DEPTH or than there is
+ * stack for, longer than SCOOP_JSON_SIZE, with a string that is not UTF-8,
+ * containing itself.  As an argument it is refused by scoop_submit(), as a
+ * result it becomes the error of the future.
+ *
+ * A program that defines SCOOP_NO_JSON before it includes this header does
+ * without this section and without Jansson's header. */
+#define SCOOP_TASK_JSON(fn) SCOOP_TASK_JSON_AS(fn, #fn)
+#define SCOOP_TASK_JSON_AS(fn, task_name)                                      \
+    static json_t *fn(json_t *);                                               \
+    SCOOP_JSON_TASK_(static, fn, task_name)                                    \
+    SCOOP_JSON_CALLS_(fn)                                                      \
+    static json_t *fn(json_t *)
+#define SCOOP_TASK_JSON_DECLARE(fn)                                            \
+    json_t *fn(json_t *);                                                      \
+    extern struct scoop_task scoop_task_##fn;                                  \
+    SCOOP_JSON_CALLS_(fn)                                                      \
+    json_t *fn(json_t *)
+#define SCOOP_TASK_JSON_EXTERN(fn)                                             \
+    SCOOP_JSON_TASK_(extern struct scoop_task scoop_task_##fn;, fn, #fn)       \
+    json_t *fn(json_t *)
+
+/* scoop_future f = scoop_submit(json_task, value, .option = ...);
+ *
+ * As for other tasks; value, a json_t *, is borrowed and turned into text at
+ * once.  NULL is refused with SCOOP_EINVAL: Jansson returns it where it could
+ * make no value (no memory, NaN, infinity, a string that is not UTF-8).  What
+ * is meant by nothing is json_null().  The plain-function form is
+ * scoop_submit_json(); scoop_submit_task() takes the text of a value, which is
+ * parsed where the task runs: a mistake in it, with line and column, becomes
+ * the error of the future (SCOOP_EJSON). */
+SCOOP_API scoop_future
+scoop_submit_json(const struct scoop_task *task, const json_t *value,
+                  const struct scoop_submit_options *options);
+
+/* int err = scoop_result_json(f, &value, .timeout = seconds);
+ * int err = scoop_join_json(f, &value, .timeout = seconds);
+ *
+ * The result of a JSON task.  scoop_result_json() lends it: a reference that
+ * belongs to the future and goes with it, the same for each call.
+ * scoop_join_json() hands a reference over, for the caller to json_decref().
+ * value, a json_t **, may be NULL; *value is NULL after an error.  Otherwise
+ * as scoop_result() and scoop_join(), and SCOOP_EJSON where this task's stack
+ * is too small for the depth of the value.  scoop_result_bytes() and
+ * scoop_join_bytes() have the text, until scoop_result_json() was called. */
+#ifndef __cplusplus
+#define scoop_result_json(future, ...)                                         \
+    scoop_result_json_((future), (struct scoop_wait_json_){.out = __VA_ARGS__})
+#define scoop_join_json(future, ...)                                           \
+    scoop_join_json_((future), (struct scoop_wait_json_){.out = __VA_ARGS__})
+#endif
+
+/* The plain-function forms; options may be NULL. */
+SCOOP_API int scoop_result_json_of(scoop_future future, json_t **value,
+                                   const struct scoop_wait_options *options);
+SCOOP_API int scoop_join_json_of(scoop_future future, json_t **value,
+                                 const struct scoop_wait_options *options);
+
+/* .timeout    as for scoop_map()
+ * .in_flight  items that are submitted and not yet in the result, at most
+ *             (default: 4096, and 64 MiB of text) */
+#define SCOOP_MAP_JSON_OPTIONS                                                 \
+    double timeout;                                                            \
+    size_t in_flight;
+
+struct scoop_map_json_options {
+    SCOOP_MAP_JSON_OPTIONS
+};
+
+/* int err = scoop_map_json(json_task, array, &out, .option = ...);
+ *
+ * A task for each item of a JSON array (borrowed); *out becomes an array of
+ * their results in the same order, a new reference, or NULL after an error.
+ * out may be NULL.  Blocks; this rank helps.  If an item fails, those that
+ * have not started are dropped and the call returns as scoop_join() does;
+ * scoop_last_error() names the item, the first by index of those that failed.
+ * SCOOP_EINVAL if it is no array. */
+#ifndef __cplusplus
+#define scoop_map_json(task, array, ...)                                       \
+    scoop_map_json_(&scoop_task_##task, (array),                               \
+                    (struct scoop_map_json_args_){.out = __VA_ARGS__})
+#else
+#define scoop_map_json(task, ...)                                              \
+    scoop_map_json_(&scoop_task_##task, __VA_ARGS__)
+#endif
+
+/* The plain-function form; options may be NULL. */
+SCOOP_API int scoop_map_json_of(const struct scoop_task *task,
+                                const json_t *array, json_t **out,
+                                const struct scoop_map_json_options *options);
+
+/* Several arguments in one value, by position and by name:
+ *
+ *     {"args": [3, 4], "kwargs": {"unit": "mm"}}
+ *
+ * scoop_args() makes it of an array and an object, either of which may be NULL
+ * for none, and takes over both references, even if it fails.
+ * scoop_args_pack() makes it as json_pack() does, positions first, either part
+ * or both: scoop_args_pack("[ii]{ss}", 3, 4, "unit", "mm").  Both return a new
+ * reference, or NULL (scoop_last_error() says why).
+ * scoop_arg() finds one in such a value: by name (NULL: not), else by position
+ * from 0 (SIZE_MAX: not).  Borrowed from `in`; NULL if it was not given.
+ * scoop_unpack() is json_unpack() and, if that fails, scoop_fail() with words
+ * about what did not fit; returns 0 or SCOOP_EJSON.
+ * These four may be called from anywhere. */
+SCOOP_API json_t *scoop_args(json_t *positional, json_t *named);
+SCOOP_API json_t *scoop_args_pack(const char *format, ...);
+SCOOP_API json_t *scoop_arg(const json_t *in, size_t position,
+                            const char *name);
+SCOOP_API int scoop_unpack(json_t *in, const char *format, ...);
+
+#endif /* SCOOP_NO_JSON */
+
 /* ---- Errors ----------------------------------------------------------- */
 
 #define SCOOP_PARENTS_KEPT 16
@@ -582,7 +858,7 @@ struct scoop_error {
     const char *message; /* its own words, or those of the code */
     const char *host;    /* where it ran */
     int rank;
-    int attempt, attempts; /* 1 of 1 until there are retries */
+    int attempt, attempts; /* the one that failed, of how many at most */
     bool has_item;         /* it was an item of a map: */
     uint64_t item;         /* its index */
     uint64_t id;           /* of the future: home rank << 32 | place */
@@ -624,6 +900,27 @@ struct scoop_wait_ {
 };
 
 #ifndef __cplusplus
+struct scoop_wait_bytes_ {
+    size_t *len;
+    double timeout;
+};
+
+static inline int scoop_result_bytes_(scoop_future future, const void **data,
+                                      struct scoop_wait_bytes_ w)
+{
+    struct scoop_wait_options options;
+    options.timeout = w.timeout;
+    return scoop_result_bytes_of(future, data, w.len, &options);
+}
+
+static inline int scoop_join_bytes_(scoop_future future, void **data,
+                                    struct scoop_wait_bytes_ w)
+{
+    struct scoop_wait_options options;
+    options.timeout = w.timeout;
+    return scoop_join_bytes_of(future, data, w.len, &options);
+}
+
 static inline int scoop_result_(scoop_future future, struct scoop_wait_ w)
 {
     struct scoop_wait_options options;
@@ -641,12 +938,15 @@ static inline int scoop_join_(scoop_future future, struct scoop_wait_ w)
 }
 #endif
 
+/* Without options: decided when the program is compiled. */
 static inline scoop_future scoop_submit_(struct scoop_task *task,
                                          const void *arg, size_t arg_len,
-                                         scoop_place place, int detached)
+                                         const struct scoop_submit_options *o)
 {
-    struct scoop_submit_options options;
-    if (!place.rank_plus_1 && !detached) {
+    if (!o->place.kind && !o->detached && !(o->timeout > 0) &&
+        !(o->timeout < 0) && !(o->deadline > 0) && !(o->deadline < 0) &&
+        !o->retries && !o->priority && !o->borrow && !o->take &&
+        !o->done_there) {
         scoop_future future = scoop_submit_plain(task, arg, arg_len);
 #if defined __GNUC__
         /* Keeps the two halves in registers: gcc would store them one by one
@@ -655,9 +955,7 @@ static inline scoop_future scoop_submit_(struct scoop_task *task,
 #endif
         return future;
     }
-    options.place = place;
-    options.detached = detached;
-    return scoop_submit_task(task, arg, arg_len, &options);
+    return scoop_submit_task(task, arg, arg_len, o);
 }
 
 /* The bounds of this object's own section; the linker makes them.  Weak, for
@@ -704,10 +1002,16 @@ template <> struct scoop_sizeof_<scoop_none> {
     {                                                                          \
         return fn((const in *)input, (out *)output);                           \
     }                                                                          \
-    linkage struct scoop_task scoop_task_##fn = {                              \
-        task_name,           &scoop_typed_##fn,  0,                            \
-        SCOOP_SIZEOF_(in),   SCOOP_SIZEOF_(out), SCOOP_ALIGNOF_(in),           \
-        SCOOP_ALIGNOF_(out), SCOOP_TYPED,        0};                           \
+    linkage struct scoop_task scoop_task_##fn = {task_name,                    \
+                                                 &scoop_typed_##fn,            \
+                                                 0,                            \
+                                                 0,                            \
+                                                 SCOOP_SIZEOF_(in),            \
+                                                 SCOOP_SIZEOF_(out),           \
+                                                 SCOOP_ALIGNOF_(in),           \
+                                                 SCOOP_ALIGNOF_(out),          \
+                                                 SCOOP_TYPED,                  \
+                                                 0};                           \
     SCOOP_ENTRY_(fn)
 
 /* `input` is two pointers: to the left and to the right operand. */
@@ -721,6 +1025,7 @@ template <> struct scoop_sizeof_<scoop_none> {
     linkage struct scoop_task scoop_task_##fn = {task_name,                    \
                                                  &scoop_typed_##fn,            \
                                                  0,                            \
+                                                 0,                            \
                                                  SCOOP_SIZEOF_(type),          \
                                                  SCOOP_SIZEOF_(type),          \
                                                  SCOOP_ALIGNOF_(type),         \
@@ -730,9 +1035,9 @@ template <> struct scoop_sizeof_<scoop_none> {
     SCOOP_ENTRY_(fn)
 
 #define SCOOP_BYTES_TASK_(linkage, fn, task_name)                              \
-    linkage struct scoop_task scoop_task_##fn = {task_name, 0,           &fn,  \
-                                                 0,         0,           16,   \
-                                                 16,        SCOOP_BYTES, 0};   \
+    linkage struct scoop_task scoop_task_##fn = {task_name,   0, &fn, 0,       \
+                                                 0,           0, 16,  16,      \
+                                                 SCOOP_BYTES, 0};              \
     SCOOP_ENTRY_(fn)
 
 /* They check types, and are all that reduce and scan need of a task. */
@@ -749,7 +1054,18 @@ template <> struct scoop_sizeof_<scoop_none> {
 #define SCOOP_COPY_REDUCE_OPTIONS_(to, from)                                   \
     (to).timeout = (from).timeout;                                             \
     (to).chunk = (from).chunk;                                                 \
-    (to).retries = (from).retries;
+    (to).retries = (from).retries;                                             \
+    (to).priority = (from).priority;
+#define SCOOP_COPY_SUBMIT_(o, s)                                               \
+    o.place = s.place;                                                         \
+    o.detached = s.detached;                                                   \
+    o.timeout = s.timeout;                                                     \
+    o.deadline = s.deadline;                                                   \
+    o.retries = s.retries;                                                     \
+    o.priority = s.priority;                                                   \
+    o.borrow = s.borrow;                                                       \
+    o.take = s.take;                                                           \
+    o.done_there = s.done_there;
 
 #ifndef __cplusplus
 #define SCOOP_CALL_(what, op, task, in, out, ...)                              \
@@ -800,8 +1116,10 @@ template <> struct scoop_sizeof_<scoop_none> {
     static inline SCOOP_UNUSED scoop_future scoop_submit_##fn(                 \
         struct scoop_submit_##fn s)                                            \
     {                                                                          \
+        struct scoop_submit_options o;                                         \
+        SCOOP_COPY_SUBMIT_(o, s)                                               \
         return scoop_submit_(&scoop_task_##fn, s.arg, SCOOP_SIZEOF_(in_type),  \
-                             s.place, s.detached);                             \
+                             &o);                                              \
     }                                                                          \
     static inline SCOOP_UNUSED int scoop_map_##fn(struct scoop_map_##fn m)     \
     {                                                                          \
@@ -811,6 +1129,7 @@ template <> struct scoop_sizeof_<scoop_none> {
         options.retries = m.retries;                                           \
         options.on_error = m.on_error;                                         \
         options.status = m.status;                                             \
+        options.priority = m.priority;                                         \
         options.progress = m.progress;                                         \
         options.on_progress = m.on_progress;                                   \
         options.progress_arg = m.progress_arg;                                 \
@@ -825,8 +1144,9 @@ template <> struct scoop_sizeof_<scoop_none> {
     static inline SCOOP_UNUSED scoop_future scoop_submit_##fn(                 \
         struct scoop_submit_##fn s)                                            \
     {                                                                          \
-        return scoop_submit_(&scoop_task_##fn, s.arg, s.len, s.place,          \
-                             s.detached);                                      \
+        struct scoop_submit_options o;                                         \
+        SCOOP_COPY_SUBMIT_(o, s)                                               \
+        return scoop_submit_(&scoop_task_##fn, s.arg, s.len, &o);              \
     }
 #else
 /* C++ has no options by name: fill a struct scoop_submit_options. */
@@ -855,7 +1175,7 @@ template <> struct scoop_sizeof_<scoop_none> {
                                                   scoop_submit_options())      \
     {                                                                          \
         return scoop_submit_(&scoop_task_##fn, arg, SCOOP_SIZEOF_(in_type),    \
-                             o.place, o.detached);                             \
+                             &o);                                              \
     }                                                                          \
     static inline SCOOP_UNUSED int scoop_map_##fn(const in_type *in,           \
                                                   out_type *out, size_t n,     \
@@ -869,8 +1189,7 @@ template <> struct scoop_sizeof_<scoop_none> {
         const void *data, size_t len,                                          \
         struct scoop_submit_options o = scoop_submit_options())                \
     {                                                                          \
-        return scoop_submit_(&scoop_task_##fn, data, len, o.place,             \
-                             o.detached);                                      \
+        return scoop_submit_(&scoop_task_##fn, data, len, &o);                 \
     }
 static inline int scoop_result(scoop_future future, void *out,
                                double timeout = 0)
@@ -885,6 +1204,112 @@ static inline int scoop_join(scoop_future future, void *out, double timeout = 0)
     options.timeout = timeout;
     return scoop_join_of(future, out, &options);
 }
+static inline int scoop_result_bytes(scoop_future future, const void **data,
+                                     size_t *len, double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_result_bytes_of(future, data, len, &options);
+}
+static inline int scoop_join_bytes(scoop_future future, void **data,
+                                   size_t *len, double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_join_bytes_of(future, data, len, &options);
+}
 #endif
+
+#ifndef SCOOP_NO_JSON
+#define SCOOP_JSON_TASK_(linkage, fn, task_name)                               \
+    linkage struct scoop_task scoop_task_##fn = {task_name,  0, 0,  &fn,       \
+                                                 0,          0, 16, 16,        \
+                                                 SCOOP_JSON, 0};               \
+    SCOOP_ENTRY_(fn)
+
+#ifndef __cplusplus
+#define SCOOP_JSON_CALLS_(fn)                                                  \
+    struct scoop_submit_##fn {                                                 \
+        const json_t *arg;                                                     \
+        union {                                                                \
+            struct {                                                           \
+                SCOOP_SUBMIT_OPTIONS                                           \
+            };                                                                 \
+            struct scoop_submit_options options;                               \
+        };                                                                     \
+    };                                                                         \
+    static inline SCOOP_UNUSED scoop_future scoop_submit_##fn(                 \
+        struct scoop_submit_##fn s)                                            \
+    {                                                                          \
+        return scoop_submit_json(&scoop_task_##fn, s.arg, &s.options);         \
+    }
+
+struct scoop_wait_json_ {
+    json_t **out;
+    double timeout;
+};
+
+static inline int scoop_result_json_(scoop_future future,
+                                     struct scoop_wait_json_ w)
+{
+    struct scoop_wait_options options;
+    options.timeout = w.timeout;
+    return scoop_result_json_of(future, w.out, &options);
+}
+
+static inline int scoop_join_json_(scoop_future future,
+                                   struct scoop_wait_json_ w)
+{
+    struct scoop_wait_options options;
+    options.timeout = w.timeout;
+    return scoop_join_json_of(future, w.out, &options);
+}
+
+struct scoop_map_json_args_ {
+    json_t **out;
+    union {
+        struct {
+            SCOOP_MAP_JSON_OPTIONS
+        };
+        struct scoop_map_json_options options;
+    };
+};
+
+static inline int scoop_map_json_(const struct scoop_task *task,
+                                  const json_t *array,
+                                  struct scoop_map_json_args_ m)
+{
+    return scoop_map_json_of(task, array, m.out, &m.options);
+}
+#else
+#define SCOOP_JSON_CALLS_(fn)                                                  \
+    static inline SCOOP_UNUSED scoop_future                                    \
+        scoop_submit_##fn(const json_t *value, struct scoop_submit_options o = \
+                                                   scoop_submit_options())     \
+    {                                                                          \
+        return scoop_submit_json(&scoop_task_##fn, value, &o);                 \
+    }
+static inline int scoop_result_json(scoop_future future, json_t **value,
+                                    double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_result_json_of(future, value, &options);
+}
+static inline int scoop_join_json(scoop_future future, json_t **value,
+                                  double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_join_json_of(future, value, &options);
+}
+static inline int scoop_map_json_(
+    const struct scoop_task *task, const json_t *array, json_t **out,
+    struct scoop_map_json_options o = scoop_map_json_options())
+{
+    return scoop_map_json_of(task, array, out, &o);
+}
+#endif
+#endif /* SCOOP_NO_JSON */
 
 #endif

@@ -10,8 +10,9 @@
 #include <string.h>
 
 #include "call.h"
+#include "place.h"
 #include "public.h"
-#include "transfer.h"
+#include "terms.h"
 #include "value.h"
 #include "worker.h"
 
@@ -52,13 +53,23 @@ static struct future *make_long(struct runtime *rt,
     return f;
 }
 
+static inline void fill(struct runtime *rt, struct future *f,
+                        const struct scoop_task *task, size_t len)
+{
+    f->owner = rt->frame;
+    f->rec.path = call_next_path(rt->frame);
+    f->rec.created_ns = rt->attended_ns;
+    f->rec.arg_len = len;
+    f->rec.number = task->number;
+    rt->futures.created++;
+}
+
 /* A future for a task that was checked, not queued yet; NULL: no memory. */
 static inline __attribute__((always_inline)) struct future *make(
     struct runtime *rt, const struct scoop_task *task, const void *arg,
     size_t len)
 {
     size_t in_room = (len + 7) & ~(size_t)7, room = in_room + task->out_size;
-    struct frame *frame = rt->frame;
     struct future *f;
 
     if (__builtin_expect(len && (in_room > 16 * FUTURE_CLASSES ||
@@ -78,11 +89,7 @@ static inline __attribute__((always_inline)) struct future *make(
         else if (task->kind == SCOOP_TYPED)
             f->arg = NULL;
     }
-    f->owner = frame;
-    f->rec.path = call_next_path(frame);
-    f->rec.arg_len = len;
-    f->rec.number = task->number;
-    rt->futures.created++;
+    fill(rt, f, task, len);
     return f;
 }
 
@@ -91,6 +98,7 @@ static scoop_future undo(struct runtime *rt, struct future *f, int code,
 {
     rt->futures.ended++;
     link_remove(&f->link);
+    terms_drop(rt, f);
     future_put(&rt->futures, f);
     return public_no_future(
         runtime_fail(rt, code, "submit of %s: %s", task, scoop_strerror(code)));
@@ -131,16 +139,97 @@ scoop_future scoop_submit_plain(struct scoop_task *task, const void *arg,
     return err ? undo(rt, f, err, task->name) : public_handle(f);
 }
 
-static int check_options(struct runtime *rt,
+static int check_then(struct runtime *rt, const struct scoop_task *task,
+                      const struct scoop_task *then)
+{
+    if (!registry_has(&rt->registry, then))
+        return runtime_fail(rt, SCOOP_ENOTASK,
+                            "the task \"%s\" of .done_there is not registered",
+                            then->name ? then->name : "?");
+    if (then->kind != task->kind ||
+        (then->kind == SCOOP_TYPED && then->in_size != task->out_size))
+        return runtime_fail(rt, SCOOP_EINVAL,
+                            ".done_there: %s does not take what %s gives",
+                            then->name, task->name);
+    return 0;
+}
+
+static int check_options(struct runtime *rt, const struct scoop_task *task,
+                         const void *arg,
                          const struct scoop_submit_options *options)
 {
-    int place = options->place.rank_plus_1;
+    int err = place_check(rt, options->place);
 
-    if (place < 0 || place > rt->size)
+    if (!err)
+        err = public_check_priority(rt, options->priority);
+    if (err)
+        return err;
+    if ((options->borrow || options->take) && (uintptr_t)arg % task->in_align)
         return runtime_fail(rt, SCOOP_EINVAL,
-                            "there is no rank %d to place a task on",
-                            place < 0 ? -1 : place - 1);
+                            "the argument of %s is not aligned", task->name);
+    if (options->borrow && (options->detached || options->take ||
+                            options->timeout > 0 || options->deadline > 0))
+        return runtime_fail(rt, SCOOP_EINVAL,
+                            "an argument can be borrowed only until the "
+                            "future ends: not with .take, .detached, "
+                            ".timeout or .deadline");
+    err = terms_check(rt, options);
+    if (!err && options->done_there)
+        err = check_then(rt, task, options->done_there);
+    return err;
+}
+
+/* A future whose argument stays where it is. */
+static struct future *make_around(struct runtime *rt,
+                                  const struct scoop_task *task,
+                                  const void *arg, size_t len,
+                                  const struct scoop_submit_options *options)
+{
+    struct future *f =
+        future_take(&rt->futures,
+                    task->out_size > 16 * FUTURE_CLASSES ? 0 : task->out_size);
+
+    if (!f)
+        return NULL;
+    f->arg = (void *)(uintptr_t)arg;
+    f->flags = options->take ? FUTURE_OWNS_ARG : FUTURE_BORROWS;
+    fill(rt, f, task, len);
+    return f;
+}
+
+static void detach(struct runtime *rt, struct future *f)
+{
+    link_remove(&f->link);
+    link_init(&f->link);
+    f->owner = NULL;
+    f->flags |= FUTURE_ORPHAN;
+    f->rec.flags |= TASK_DETACHED;
+    f->rec.parent = rt->frame->task ? rt->frame->task->rec.id : 0;
+}
+
+/* What the options say is written into a new future. */
+static int furnish(struct runtime *rt, struct future *f,
+                   const struct scoop_submit_options *options)
+{
+    if (options->detached)
+        detach(rt, f);
+    if (options->done_there) {
+        f->rec.then = options->done_there->number;
+        f->flags |= FUTURE_THEN;
+    }
+    f->rec.priority = (int8_t)options->priority;
+    if (options->timeout > 0 || options->deadline > 0 || options->retries > 0)
+        return terms_give(rt, f, options);
     return 0;
+}
+
+/* An argument that was to be taken is gone, whatever happens. */
+static scoop_future refuse(int code, const void *arg,
+                           const struct scoop_submit_options *options)
+{
+    if (options->take)
+        free((void *)(uintptr_t)arg);
+    return public_no_future(code);
 }
 
 scoop_future scoop_submit_task(const struct scoop_task *task, const void *arg,
@@ -149,40 +238,31 @@ scoop_future scoop_submit_task(const struct scoop_task *task, const void *arg,
 {
     static const struct scoop_submit_options none;
     struct runtime *rt = runtime_current;
+    struct future *f;
 
-    if (!rt)
-        return public_no_future(public_outside());
     if (!options)
         options = &none;
-    int err = public_check_task(rt, task, arg, arg_len);
+    int err = rt ? public_check_task(rt, task, arg, arg_len) : public_outside();
     if (!err)
-        err = check_options(rt, options);
+        err = check_options(rt, task, arg, options);
     if (err)
-        return public_no_future(err);
+        return refuse(err, arg, options);
     if (--rt->calls_left == 0)
         worker_attend(rt);
-    struct future *f = make(rt, task, arg, arg_len);
+    bool stays = (options->borrow || options->take) && arg;
+    f = stays ? make_around(rt, task, arg, arg_len, options)
+              : make(rt, task, arg, arg_len);
     if (!f)
-        return public_no_future(runtime_fail(rt, SCOOP_ENOMEM,
-                                             "no memory to submit %s",
-                                             task->name));
-    scoop_future handle = public_handle(f);
+        return refuse(runtime_fail(rt, SCOOP_ENOMEM, "no memory to submit %s",
+                                   task->name),
+                      arg, options);
+    scoop_future handle =
+        options->detached ? public_no_future(0) : public_handle(f);
     link_add(&rt->frame->children, &f->link);
-    if (options->detached) {
-        link_remove(&f->link);
-        link_init(&f->link);
-        f->owner = NULL;
-        f->flags |= FUTURE_ORPHAN;
-        f->rec.flags |= TASK_DETACHED;
-        f->rec.parent = rt->frame->task ? rt->frame->task->rec.id : 0;
-        handle = public_no_future(0);
-    }
-    if (!options->place.rank_plus_1) {
-        err = worker_push(rt, f);
-    } else {
-        f->rec.place = options->place.rank_plus_1 - 1;
-        err = f->rec.place == rt->rank ? worker_place(rt, f)
-                                       : transfer_place(rt, f);
-    }
-    return err ? undo(rt, f, err, task->name) : handle;
+    err = furnish(rt, f, options);
+    if (!err)
+        err = place_task(rt, f, options->place);
+    if (!err)
+        return handle;
+    return undo(rt, f, err, task->name);
 }

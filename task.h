@@ -43,18 +43,22 @@ struct task {
     uint64_t path;   /* hash of the way from the root: same on any run */
     uint64_t first;  /* range: */
     uint64_t count;
-    uint32_t chunk;      /* pieces of fewer items are not divided; 0: measure */
-    uint32_t hops;       /* how often it has changed hands */
-    int64_t deadline_ns; /* what was left when it was sent; 0: none */
     union {
-        int64_t timeout_ns;      /* for each attempt; 0: none */
+        uint32_t then;  /* number of the task for its result; 0: none */
+        uint32_t chunk; /* range: shorter ones are not divided; 0: measure */
+    };
+    uint32_t hops;       /* how often it has changed hands */
+    uint64_t created_ns; /* at home: on its clock; elsewhere 0 */
+    union {
+        uint64_t timeout_ns;     /* for each attempt; 0: none */
         struct task_range range; /* of a range or a subtree */
     };
-    uint64_t arg; /* address of the argument in the home's memory */
+    uint64_t arg; /* address of the argument in the home's memory; at
+                   * home: its struct terms, or 0 */
     uint64_t arg_len;
     uint32_t number; /* of the task in the registry, from 1 */
     int32_t holder;  /* rank that has it now, as far as the home knows */
-    int32_t place;   /* rank it must run on; -1: any */
+    int32_t place;   /* rank (node: TASK_NODE) it must run on; -1: any */
     uint16_t flags;
     uint8_t attempt; /* from 1 */
     int8_t priority;
@@ -68,8 +72,12 @@ enum task_flags {
     TASK_CANCEL = 1 << 3, /* cancellation was asked for */
     TASK_JOURNAL = 1 << 4,
     TASK_ISOLATE = 1 << 5,
+    TASK_DROPPED = 1 << 6, /* home: its holder will not run it */
+    TASK_NODE = 1 << 8,    /* `place` is a node, which it must not leave */
     TASK_SUBTREE = 1 << 12
 };
+
+#define TASK_PRIORITY_MAX 4 /* and -4 at least */
 
 #define TASK_INLINE_MAX 88u
 

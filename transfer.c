@@ -38,6 +38,7 @@
 #include "map.h"
 #include "offer.h"
 #include "runtime.h"
+#include "terms.h"
 #include "worker.h"
 
 #define TASK_WORDS (sizeof(struct task) / 8)
@@ -63,6 +64,9 @@ size_t transfer_pack(const struct deque_item *item, uint64_t *words)
 
     if (!(f->flags & FUTURE_GUEST)) { /* known here, not needed before */
         rec.arg = (uint64_t)(uintptr_t)f->arg;
+        rec.created_ns = 0;
+        if (!(rec.flags & (TASK_RANGE | TASK_SUBTREE)))
+            rec.timeout_ns = terms_of(f) ? terms_of(f)->timeout_ns : 0;
         if (f->owner && f->owner->task)
             rec.parent = f->owner->task->rec.id;
     }
@@ -107,8 +111,13 @@ static int send_or_end(struct runtime *rt, int dst, unsigned type,
 /* Tells the home of a task that could not even be taken in. */
 static void send_back(struct runtime *rt, const struct task *rec, int status)
 {
-    struct wire_result body = {rec->id,    rec->generation, rec->first,
-                               rec->count, status,          rt->rank};
+    bool is_range = rec->flags & TASK_RANGE;
+    struct wire_result body = {rec->id,
+                               rec->generation,
+                               is_range ? rec->first : rec->attempt,
+                               is_range ? rec->count : 0,
+                               status,
+                               rt->rank};
 
     send_or_end(rt, task_home(rec), WIRE_RESULT, &body);
 }
@@ -234,16 +243,31 @@ static void queue(struct runtime *rt, struct future *g, bool must_stay)
     transfer_give_up(rt, g, err, NULL);
 }
 
+/* From the lane of the highest priority that has any; how many. */
+static unsigned steal_first(const struct node *node, int local, int thief,
+                            struct deque_record *loot, unsigned most,
+                            struct deque_claim *claim)
+{
+    struct node_block *b = node_block(node, local);
+    bool is_mate = node_is_mate(node, thief);
+    unsigned n = 0;
+
+    for (unsigned lane = lanes_first_public(b, 0, is_mate); lane < LANES && !n;
+         lane = lanes_first_public(b, lane + 1, is_mate))
+        n = deque_steal(lanes_ring(b, lane), thief, loot, most, claim,
+                        lanes_claim(local, lane));
+    return n;
+}
+
 unsigned transfer_rob(struct runtime *rt, int local)
 {
-    struct node_block *b = node_block(&rt->node, local);
     struct deque_record *loot = rt->worker.loot;
     int victim = rt->node.members[local];
     struct news news;
 
     rt->stats.steals_tried++;
-    unsigned n = deque_steal(&b->deque, rt->rank, loot, WORKER_LOOT,
-                             &rt->node.me->claim, victim);
+    unsigned n = steal_first(&rt->node, local, rt->rank, loot, WORKER_LOOT,
+                             &rt->node.me->claim);
     if (!n)
         return 0;
     rt->stats.steals_won++;
@@ -260,6 +284,13 @@ unsigned transfer_rob(struct runtime *rt, int local)
     flush(rt, &news);
     steal_fed(&rt->steal);
     return n;
+}
+
+static bool is_sound(const struct runtime *rt, const struct task *rec)
+{
+    return task_home(rec) >= 0 && task_home(rec) < rt->size &&
+           rec->priority <= TASK_PRIORITY_MAX &&
+           rec->priority >= -TASK_PRIORITY_MAX;
 }
 
 void transfer_on_tasks(struct runtime *rt, struct net_message *m)
@@ -279,8 +310,7 @@ void transfer_on_tasks(struct runtime *rt, struct net_message *m)
     for (; n < body->tasks; n++) {
         const struct task *rec = (const struct task *)(const void *)at;
         size_t bytes = left >= sizeof *rec ? record_bytes(rec) : 0;
-        if (!bytes || bytes > left || task_home(rec) < 0 ||
-            task_home(rec) >= rt->size) {
+        if (!bytes || bytes > left || !is_sound(rt, rec)) {
             log_error(&rt->log, "damaged tasks from rank %d", m->src);
             break;
         }
@@ -318,8 +348,7 @@ unsigned transfer_lend(struct node *node, struct net *net, int local, int thief,
 
     if (most > WORKER_LOOT)
         most = WORKER_LOOT;
-    unsigned n = deque_steal(&node_block(node, local)->deque, thief, loot, most,
-                             NULL, victim);
+    unsigned n = steal_first(node, local, thief, loot, most, NULL);
     if (!n)
         return 0;
     struct wire_tasks body = {n, reason};
@@ -371,7 +400,7 @@ static void note_hungry(struct node *node, struct net *net, int rank)
                               memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
     for (int i = 0; i < node->locals; i++) {
-        if (!deque_public_count(&node_block(node, i)->deque))
+        if (!lanes_has_loot(node_block(node, i), false))
             continue;
         int first = node_hungry_take(node);
         if (first < 0 || lend_any(node, net, first, WORKER_LOOT, WIRE_PUSHED))
@@ -405,6 +434,34 @@ bool transfer_serve(struct node *node, struct net *net, struct net_message *m)
     return true;
 }
 
+static bool has_bound(const struct net_message *m)
+{
+    const char *at = m->data;
+
+    for (size_t left = m->data_len; left >= sizeof(struct task);) {
+        const struct task *rec = (const struct task *)(const void *)at;
+        size_t bytes = record_bytes(rec);
+        if (rec->flags & TASK_NODE)
+            return true;
+        if (!bytes || bytes > left)
+            return false;
+        at += bytes;
+        left -= bytes;
+    }
+    return false;
+}
+
+static int sleeping_mate(const struct node *node)
+{
+    for (int i = 1; i < node->locals; i++) {
+        int local = (node->local + i) % node->locals;
+        if (atomic_load_explicit(&node_block(node, local)->asleep,
+                                 memory_order_relaxed) == NODE_ASLEEP)
+            return node->members[local];
+    }
+    return -1;
+}
+
 /* Tasks that arrive while the main thread is in a long function would wait
  * for it where nobody can rob them. */
 bool transfer_pass_on(struct node *node, struct net *net, struct net_message *m)
@@ -414,7 +471,9 @@ bool transfer_pass_on(struct node *node, struct net *net, struct net_message *m)
 
     if (body.reason == WIRE_PLACED || !m->data)
         return false;
-    int to = node_hungry_take(node);
+    int to = sleeping_mate(node);
+    if (to < 0 && !has_bound(m))
+        to = node_hungry_take(node);
     if (to < 0 || to == node->rank)
         return false;
     for (char *at = m->data; left;) {
@@ -451,16 +510,17 @@ void transfer_on_fetch(struct runtime *rt, struct net_message *m)
     send_argument(rt->net, m->src, m->body);
 }
 
-int transfer_place(struct runtime *rt, struct future *f)
+int transfer_place(struct runtime *rt, struct future *f, int rank,
+                   uint32_t reason)
 {
-    struct wire_tasks body = {1, WIRE_PLACED};
+    struct wire_tasks body = {1, reason};
     uint64_t words[DEQUE_SLOT_WORDS];
     size_t used = transfer_pack(&f->item, words);
 
     f->state = FUTURE_HELD;
-    f->rec.holder = f->rec.place;
+    f->rec.holder = rank;
     f->rec.hops = 1;
-    return net_send(rt->net, f->rec.place, WIRE_TASKS, &body, words, 8 * used,
+    return net_send(rt->net, rank, WIRE_TASKS, &body, words, 8 * used,
                     NET_COPY);
 }
 
@@ -498,8 +558,9 @@ void transfer_on_arg(struct runtime *rt, struct net_message *m)
 void transfer_return(struct runtime *rt, struct future *g, int status,
                      struct error *error)
 {
-    struct wire_result body = {g->rec.id, g->rec.generation, 0, 0,
-                               status,    rt->rank};
+    struct wire_result body = {g->rec.id,      g->rec.generation,
+                               g->rec.attempt, g->rec.count,
+                               status,         rt->rank};
     int home = task_home(&g->rec), err;
 
     if (status) {
@@ -512,7 +573,7 @@ void transfer_return(struct runtime *rt, struct future *g, int status,
         enum net_own own = NET_COPY;
         if (g->flags & FUTURE_OWNS_RESULT) {
             own = NET_TAKE;
-            g->flags &= (uint8_t)~FUTURE_OWNS_RESULT;
+            g->flags &= (uint16_t)~FUTURE_OWNS_RESULT;
         }
         err = net_send(rt->net, home, WIRE_RESULT, &body, g->result,
                        g->result_len, own);
@@ -558,12 +619,23 @@ static int keep_result(struct runtime *rt, struct future *f,
     return 0;
 }
 
+/* Of an attempt that was given up: see terms.c. */
+static bool is_late(const struct future *f, const struct wire_result *body)
+{
+    return !(f->flags & FUTURE_PIECE) && f->debts &&
+           (f->state == FUTURE_DONE || body->first != f->rec.attempt);
+}
+
 void transfer_on_result(struct runtime *rt, struct net_message *m)
 {
     const struct wire_result *body = m->body;
     struct future *f = future_find(&rt->futures, body->id, body->generation);
     int status = body->status;
 
+    if (f && is_late(f, body)) {
+        terms_pay(rt, f, 1);
+        return;
+    }
     if (!f || (f->state != FUTURE_HELD && f->state != FUTURE_QUEUED)) {
         log_error(&rt->log, "rank %d sent a result that nobody waits for",
                   m->src);
@@ -581,6 +653,8 @@ void transfer_on_result(struct runtime *rt, struct net_message *m)
         error = error_unpack(m->data, m->data_len);
     else
         status = keep_result(rt, f, m);
+    f->rec.holder = body->rank;
+    worker_note_times(f, body->count);
     if (f->state == FUTURE_HELD) {
         worker_finish_take(rt, f, status, error);
         return;
@@ -614,6 +688,11 @@ void transfer_taken(struct runtime *rt, struct future *f, int holder,
         }
         return;
     }
+    if (f->state == FUTURE_DONE) { /* settled while it was queued */
+        transfer_cancel(rt, f, holder);
+        terms_pay(rt, f, 1);
+        return;
+    }
     f->state = FUTURE_HELD;
     if (f->rec.hops < hops) {
         f->rec.hops = hops;
@@ -644,35 +723,113 @@ void transfer_on_held(struct runtime *rt, struct net_message *m)
             continue; /* old news */
         f->rec.hops = (uint32_t)one->hops;
         f->rec.holder = body->holder;
-        if ((f->flags & (FUTURE_CANCELLED | FUTURE_PIECE)) ==
-                FUTURE_CANCELLED &&
-            f->state == FUTURE_HELD)
+        if (f->flags & FUTURE_PIECE)
+            continue;
+        if ((f->flags & FUTURE_CANCELLED && f->state == FUTURE_HELD) ||
+            f->state == FUTURE_DONE)
             transfer_cancel(rt, f, f->rec.holder);
     }
 }
 
-void transfer_cancel(struct runtime *rt, struct future *f, int holder)
+void transfer_started(struct runtime *rt, const struct future *g)
 {
-    struct wire_cancel body = {f->rec.id, f->rec.generation};
+    struct wire_started body = {g->rec.id, g->rec.generation, g->rec.attempt,
+                                rt->rank};
+
+    if (net_send(rt->net, task_home(&g->rec), WIRE_STARTED, &body, NULL, 0,
+                 NET_COPY))
+        log_warn(&rt->log, "no memory to say that a task has begun; its "
+                           "time-out will not be kept");
+}
+
+void transfer_on_started(struct runtime *rt, struct net_message *m)
+{
+    const struct wire_started *body = m->body;
+    struct future *f = future_find(&rt->futures, body->id, body->generation);
+
+    if (f && f->state != FUTURE_DONE && f->rec.attempt == body->attempt)
+        terms_started(rt, f);
+}
+
+static void send_cancel(struct runtime *rt, struct future *f, int holder,
+                        bool must_answer)
+{
+    struct wire_cancel body = {f->rec.id, f->rec.generation, f->rec.attempt,
+                               must_answer};
 
     if (net_send(rt->net, holder, WIRE_CANCEL, &body, NULL, 0, NET_COPY))
         log_warn(&rt->log, "no memory to cancel a task on rank %d",
                  holder); /* it runs, and its result is dropped */
 }
 
+void transfer_cancel(struct runtime *rt, struct future *f, int holder)
+{
+    send_cancel(rt, f, holder, false);
+}
+
+void transfer_cancel_and_tell(struct runtime *rt, struct future *f)
+{
+    send_cancel(rt, f, f->rec.holder, true);
+}
+
+void transfer_on_asked(struct runtime *rt, struct net_message *m)
+{
+    const struct wire_asked *body = m->body;
+    struct future *f = future_find(&rt->futures, body->id, body->generation);
+
+    if (!f || f->state == FUTURE_DONE)
+        return;
+    f->rec.flags |= TASK_CANCEL;
+    if (body->is_dropped)
+        f->rec.flags |= TASK_DROPPED;
+    if (f->waiter)
+        worker_wake(rt, f->waiter);
+}
+
+/* Also for a task that is not here: it has ended and its result is under way,
+ * or another rank took it on and will be told when the home hears of that.
+ * Nobody waits for it to be certain. */
+void transfer_answer_cancel(struct net *net, int home,
+                            const struct wire_cancel *ask, bool is_dropped)
+{
+    struct wire_asked body = {ask->id, ask->generation, is_dropped, 0};
+
+    if (ask->must_answer &&
+        net_send(net, home, WIRE_ASKED, &body, NULL, 0, NET_COPY))
+        net_abort(net, 1); /* the asker would wait for ever */
+}
+
+static bool is_meant(const struct future *g, const struct wire_cancel *body)
+{
+    return g->rec.id == body->id && g->rec.generation == body->generation &&
+           ((g->flags & FUTURE_PIECE) || g->rec.attempt == body->attempt);
+}
+
 void transfer_on_cancel(struct runtime *rt, struct net_message *m)
 {
     const struct wire_cancel *body = m->body;
     struct link *guests = &rt->guests.guests, *next;
+    bool has_answered = false, is_dropped = false;
 
     for (struct link *l = guests->next; l != guests; l = next) {
         struct future *g = future_of_link(l);
+        bool is_news = !(g->flags & FUTURE_CANCELLED);
         next = l->next;
-        if (g->rec.id != body->id || g->rec.generation != body->generation)
+        if (!is_meant(g, body))
             continue;
         g->flags |= FUTURE_CANCELLED;
-        if (g->state != FUTURE_QUEUED || !deque_remove(&rt->deque, &g->item))
-            continue; /* whoever meets it next sees the flag */
-        transfer_give_up(rt, g, SCOOP_ECANCELLED, NULL);
+        if (g->state == FUTURE_QUEUED && is_news) {
+            bool is_here = worker_withdraw(rt, g);
+            if (is_here)
+                transfer_give_up(rt, g, SCOOP_ECANCELLED, NULL);
+            has_answered |= is_here; /* by its RESULT */
+            next = guests->next;     /* others may have gone meanwhile */
+        } else if (g->state == FUTURE_RUNNING) {
+            worker_ask(rt, g->frame);
+        } else if (g->state != FUTURE_QUEUED) {
+            is_dropped = true; /* whoever meets it next sees the flag */
+        }
     }
+    if (!has_answered)
+        transfer_answer_cancel(rt->net, m->src, body, is_dropped);
 }

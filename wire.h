@@ -24,7 +24,9 @@
     X(FETCH, fetch, HELPER, "to the home: send this argument")                 \
     X(ARG, arg, MAIN, "the argument asked for")                                \
     X(RESULT, result, MAIN, "to the home: result or error of a task")          \
+    X(STARTED, started, MAIN, "to the home: this attempt runs now")            \
     X(CANCEL, cancel, MAIN, "to the holder: drop this task")                   \
+    X(ASKED, asked, MAIN, "to the home: what CANCEL has come to")              \
     X(WAVE, wave, MAIN, "down the tree: report your counts when idle")         \
     X(COUNT, count, MAIN, "up the tree: the counts")                           \
     X(STOP, stop, MAIN, "down the tree: the farm ends")                        \
@@ -40,7 +42,12 @@ enum wire_type {
         WIRE_TYPES
 };
 
-enum wire_reason { WIRE_PLACED, WIRE_STOLEN, WIRE_PUSHED };
+enum wire_reason {
+    WIRE_PLACED, /* to run there and nowhere else */
+    WIRE_STOLEN, /* the answer to STEAL */
+    WIRE_PUSHED, /* the answer to HUNGRY, or passed on */
+    WIRE_NEAR    /* that is where they would best run, or the node */
+};
 
 /* The data of TASKS: `tasks` records, each followed by its inline argument,
  * padded to a multiple of 8 bytes. */
@@ -80,12 +87,24 @@ struct wire_arg {
 };
 struct wire_result { /* data: the bytes, or a packed error */
     uint64_t id, generation;
-    uint64_t first, count;
+    uint64_t first, count; /* no range: its attempt, and how long it ran (ns) */
     int32_t status;
     int32_t rank;
 };
+struct wire_started {
+    uint64_t id, generation;
+    uint32_t attempt;
+    int32_t holder;
+};
 struct wire_cancel {
     uint64_t id, generation;
+    uint32_t attempt;
+    uint32_t must_answer; /* somebody waits to hear what has become of it */
+};
+struct wire_asked {
+    uint64_t id, generation;
+    uint32_t is_dropped; /* it had not begun, and never will */
+    uint32_t unused;
 };
 struct wire_wave {
     uint64_t wave;
@@ -112,7 +131,9 @@ _Static_assert(sizeof(struct wire_held) == 8, "wire format");
 _Static_assert(sizeof(struct wire_fetch) == 40, "wire format");
 _Static_assert(sizeof(struct wire_arg) == 24, "wire format");
 _Static_assert(sizeof(struct wire_result) == 40, "wire format");
-_Static_assert(sizeof(struct wire_cancel) == 16, "wire format");
+_Static_assert(sizeof(struct wire_started) == 24, "wire format");
+_Static_assert(sizeof(struct wire_cancel) == 24, "wire format");
+_Static_assert(sizeof(struct wire_asked) == 24, "wire format");
 _Static_assert(sizeof(struct wire_wave) == 16, "wire format");
 _Static_assert(sizeof(struct wire_count) == 40, "wire format");
 

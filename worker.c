@@ -31,19 +31,20 @@
 #include "call.h"
 #include "clock.h"
 #include "dump.h"
+#include "execute.h"
 #include "helper.h"
 #include "idle.h"
+#include "lanes.h"
 #include "map.h"
 #include "offer.h"
-#include "reduce.h"
 #include "runtime.h"
 #include "signals.h"
+#include "terms.h"
 #include "transfer.h"
 
 #define SLOW_CALL_NS 2000u /* library calls further apart come slowly */
 #define RESERVE_MIN 24576u /* what the library's own calls need */
 #define KEEP_IDLE 16u      /* stacks kept for reuse */
-#define PLACED_FIRST 64u
 
 static struct strand *strand_of_ready(struct link *l)
 {
@@ -53,6 +54,19 @@ static struct strand *strand_of_ready(struct link *l)
 
 /* ---- Futures that end ------------------------------------------------- */
 
+/* A future that nobody has a handle to has ended. */
+static void bury(struct runtime *rt, struct future *f)
+{
+    char words[ERROR_WORDS_MAX];
+
+    if ((f->rec.flags & TASK_DETACHED) && f->error) {
+        error_format(&f->error->said, words, sizeof words);
+        log_error(&rt->log, "detached task: %s", words);
+    }
+    if (!f->debts)
+        future_put(&rt->futures, f);
+}
+
 void worker_finish_take(struct runtime *rt, struct future *f, int status,
                         struct error *error)
 {
@@ -61,30 +75,89 @@ void worker_finish_take(struct runtime *rt, struct future *f, int status,
         error = NULL;
         status = SCOOP_ECANCELLED;
     }
+    if (f->flags & FUTURE_HAS_TERMS) {
+        if (status && terms_again(rt, f, status)) {
+            error_free(error);
+            return;
+        }
+        if (error) {
+            error->said.attempt = f->rec.attempt;
+            error->said.attempts = terms_attempts(f);
+        }
+        terms_drop(rt, f);
+    }
     if (status && !error)
         error = call_error(rt, f, status, NULL);
     f->status = (int8_t)status;
     f->error = error;
     f->state = FUTURE_DONE;
     rt->futures.ended++;
-    if (f->flags & FUTURE_ORPHAN) {
-        if ((f->rec.flags & TASK_DETACHED) && error) {
-            char words[ERROR_WORDS_MAX];
-            error_format(&error->said, words, sizeof words);
-            log_error(&rt->log, "detached task: %s", words);
-        }
-        future_put(&rt->futures, f);
-    } else if (f->waiter) {
+    if (f->waiter)
         worker_wake(rt, f->waiter);
-    }
+    if (f->flags & FUTURE_ORPHAN)
+        bury(rt, f);
 }
 
-void worker_cancel(struct runtime *rt, struct future *f)
+bool worker_unqueue(struct runtime *rt, struct future *f)
+{
+    return deque_remove(lanes_of(&rt->lanes, &f->rec), &f->item);
+}
+
+/* All that is public is taken back, newest first, until it is found; then
+ * everything is as it was, but private. */
+bool worker_withdraw(struct runtime *rt, struct future *f)
+{
+    struct deque *d = lanes_of(&rt->lanes, &f->rec);
+    struct deque_item *item;
+    size_t n = 0, room;
+    bool is_found = false;
+
+    if (worker_unqueue(rt, f))
+        return true;
+    worker_reclaim(rt);
+    room = deque_private_count(d) + d->slots;
+    struct deque_item **kept = malloc(room * sizeof *kept);
+    if (!kept)
+        return false;
+    while (n < room && !is_found && (item = deque_pop(d))) {
+        is_found = item == &f->item;
+        if (!is_found)
+            kept[n++] = item;
+    }
+    while (n)
+        deque_push(d, kept[--n]); /* there is room: they were just there */
+    free(kept);
+    return is_found;
+}
+
+/* Puts the frame on the list of those that are to be asked. */
+static void will_ask(struct runtime *rt, struct frame *frame)
+{
+    struct worker *w = &rt->worker;
+
+    if (frame->is_asked)
+        return;
+    frame->is_asked = true;
+    if (w->asked_count == w->asked_room) {
+        size_t room = 2 * w->asked_room + 16;
+        void *more = realloc(w->asked, room * sizeof *w->asked);
+        if (!more) {
+            log_warn(&rt->log, "no memory to cancel the children of %s",
+                     call_name(frame));
+            return;
+        }
+        w->asked = more;
+        w->asked_room = room;
+    }
+    w->asked[w->asked_count++] = frame;
+}
+
+static void cancel(struct runtime *rt, struct future *f)
 {
     if (f->state == FUTURE_DONE || (f->flags & FUTURE_CANCELLED))
         return;
     f->flags |= FUTURE_CANCELLED;
-    if (f->state == FUTURE_QUEUED && deque_remove(&rt->deque, &f->item)) {
+    if (f->state == FUTURE_QUEUED && worker_unqueue(rt, f)) {
         if (f->flags & FUTURE_PIECE)
             map_drop_piece(rt, f, SCOOP_ECANCELLED, NULL);
         else
@@ -94,19 +167,50 @@ void worker_cancel(struct runtime *rt, struct future *f)
     } else if (f->state == FUTURE_HELD) {
         transfer_cancel(rt, f, f->rec.holder);
     }
+    if (f->state == FUTURE_RUNNING)
+        will_ask(rt, f->frame);
     /* PLACED, RUNNING, or public and perhaps taken: whoever meets it next
      * (the pop, the function's return, the reclaim) sees the flag. */
+}
+
+/* Cancels the children of all that is to be asked, and theirs: by a list, as
+ * tasks may be nested deeper than this stack.  No frame ends meanwhile. */
+static void cancel_below(struct runtime *rt)
+{
+    struct worker *w = &rt->worker;
+
+    while (w->asked_count) {
+        struct link *head = &w->asked[--w->asked_count]->children, *next;
+        for (struct link *l = head->next; l != head; l = next) {
+            next = l->next;
+            cancel(rt, future_of_link(l));
+        }
+    }
+}
+
+void worker_cancel(struct runtime *rt, struct future *f)
+{
+    cancel(rt, f);
+    cancel_below(rt);
+}
+
+void worker_ask(struct runtime *rt, struct frame *frame)
+{
+    will_ask(rt, frame);
+    cancel_below(rt);
 }
 
 bool worker_release(struct runtime *rt, struct future *f)
 {
     f->owner = NULL;
     link_init(&f->link);
-    if (f->state == FUTURE_DONE) {
+    if (f->state == FUTURE_DONE && !f->debts) {
         future_put(&rt->futures, f);
         return false;
     }
     f->flags |= FUTURE_ORPHAN;
+    if (f->state == FUTURE_DONE)
+        return false; /* an old attempt of it still runs somewhere */
     f->waiter = NULL;
     worker_cancel(rt, f);
     return true;
@@ -119,16 +223,19 @@ static void taken(void *ctx, struct deque_item *item, int thief)
 
 void worker_reclaim(struct runtime *rt)
 {
-    deque_reclaim(&rt->deque, taken, rt);
+    lanes_reclaim(&rt->lanes, taken, rt);
 }
 
 int worker_push(struct runtime *rt, struct future *f)
 {
+    struct deque *d = &rt->deque;
+
     f->state = FUTURE_QUEUED;
-    if (__builtin_expect(deque_push(&rt->deque, &f->item), 0))
+    if (!lanes_is_main(&f->rec))
+        d = lanes_open(&rt->lanes, &f->rec);
+    if (__builtin_expect(!d || deque_push(d, &f->item), 0))
         return SCOOP_ENOMEM;
-    if (__builtin_expect(rt->deque.bottom - rt->deque.first > rt->private_max,
-                         0)) {
+    if (__builtin_expect(d->bottom - d->first > rt->private_max, 0)) {
         offer_all_but(rt, WORKER_PRIVATE_KEEP);
     } else if (rt->frame && (!rt->frame->measure->is_short ||
                              atomic_load_explicit(&rt->node.me->wanted,
@@ -140,108 +247,43 @@ int worker_push(struct runtime *rt, struct future *f)
 
 int worker_place(struct runtime *rt, struct future *f)
 {
-    struct worker *w = &rt->worker;
-
-    if (w->placed_tail - w->placed_head > w->placed_mask || !w->placed) {
-        uint64_t room = w->placed ? 2 * (w->placed_mask + 1) : PLACED_FIRST;
-        struct future **more = malloc(room * sizeof *more);
-        if (!more)
-            return SCOOP_ENOMEM;
-        for (uint64_t i = w->placed_head; i != w->placed_tail; i++)
-            more[i & (room - 1)] = w->placed[i & w->placed_mask];
-        free(w->placed);
-        w->placed = more;
-        w->placed_mask = room - 1;
-    }
+    if (lanes_fix(&rt->lanes, f))
+        return SCOOP_ENOMEM;
     if (!(f->flags & FUTURE_GUEST))
         f->state = FUTURE_PLACED;
-    w->placed[w->placed_tail++ & w->placed_mask] = f;
     return 0;
 }
 
-/* ---- Running queued tasks --------------------------------------------- */
-
-/* The call itself, with the result left in f. */
-static int execute(struct runtime *rt, struct future *f, struct error **error)
+void worker_note_times(struct future *f, uint64_t run_ns)
 {
-    const struct scoop_task *type = registry_task(&rt->registry, f->rec.number);
-    struct frame frame;
-    scoop_out out = {0};
-    void *to = &out;
+    uint64_t ns = clock_now_ns() - f->rec.created_ns;
 
-    if (!type)
-        return SCOOP_ENOTASK;
-    if (f->rec.flags & TASK_SUBTREE)
-        return reduce_execute(rt, f, error);
-    if (type->kind == SCOOP_TYPED) {
-        to = f->result = future_result_room(f, type->out_size, type->out_align);
-        if (!to && type->out_size)
-            return SCOOP_ENOMEM;
-    }
-    f->state = FUTURE_RUNNING;
-    call_enter(rt, &frame, f, type, f->rec.path);
-    int code = call_function(rt, &frame, f->arg, to, error);
-    call_leave(rt, &frame);
-    if (type->kind == SCOOP_TYPED) {
-        f->result_len = type->out_size;
-    } else if (code || out.status) {
-        value_drop(&out);
-    } else {
-        f->result = value_take(&out, &f->result_len);
-        if (f->result)
-            f->flags |= FUTURE_OWNS_RESULT;
-    }
-    if (code)
-        return *error ? (*error)->said.code : SCOOP_EFAILED;
-    return out.status;
+    f->rec.first = ns > run_ns ? ns - run_ns : 0;
+    f->rec.count = run_ns;
 }
 
-static void run_guest(struct runtime *rt, struct future *f)
+int worker_queue(struct runtime *rt, struct future *f)
 {
-    struct error *error = NULL;
+    int place = f->rec.place, rank = rt->rank;
 
-    if (!(f->flags & FUTURE_CANCELLED) && !f->arg && f->rec.arg_len) {
-        int err = transfer_fetch(rt, f);
-        if (!err)
-            return; /* it comes back when the argument is here */
-        transfer_give_up(rt, f, err, NULL);
-    } else if (f->flags & FUTURE_PIECE) {
-        map_run_piece(rt, f);
-    } else if (f->flags & FUTURE_CANCELLED) {
-        transfer_return(rt, f, SCOOP_ECANCELLED, NULL);
-    } else {
-        int status = execute(rt, f, &error);
-        transfer_return(rt, f, status, error);
-    }
+    if (place >= 0 && !(f->rec.flags & TASK_NODE))
+        return place == rank ? worker_place(rt, f)
+                             : transfer_place(rt, f, place, WIRE_PLACED);
+    if (place >= 0 && place != rt->node.my_node)
+        rank = lanes_rank_of_node(&rt->lanes, &rt->node, place);
+    return rank == rt->rank ? worker_push(rt, f)
+                            : transfer_place(rt, f, rank, WIRE_NEAR);
 }
 
-static void run_task(struct runtime *rt, struct future *f)
-{
-    struct error *error = NULL;
-
-    if (f->flags & FUTURE_GUEST) {
-        run_guest(rt, f);
-    } else if (f->flags & FUTURE_PIECE) {
-        map_run_piece(rt, f);
-    } else if (f->flags & FUTURE_CANCELLED) {
-        worker_finish_take(rt, f, SCOOP_ECANCELLED, NULL);
-    } else {
-        int status = execute(rt, f, &error);
-        worker_finish_take(rt, f, status, error);
-    }
-}
+/* ---- Strands and what they run ------------------------------------------ */
 
 static struct future *next_task(struct runtime *rt)
 {
-    struct worker *w = &rt->worker;
-
-    if (w->placed_head != w->placed_tail)
-        return w->placed[w->placed_head++ & w->placed_mask];
+    if (rt->lanes.filled)
+        return lanes_take(&rt->lanes);
     struct deque_item *item = deque_pop(&rt->deque);
     return item ? future_of_item(item) : NULL;
 }
-
-/* ---- Strands ---------------------------------------------------------- */
 
 static void run_root(struct runtime *rt)
 {
@@ -271,7 +313,8 @@ static bool is_needed_elsewhere(const struct runtime *rt)
 {
     const struct worker *w = &rt->worker;
 
-    return !link_is_empty(&w->ready) || !link_is_empty(&w->timers) ||
+    return !link_is_empty(&w->ready) ||
+           (w->timers.first && clock_is_past(w->timers.first->at_ns)) ||
            is_clogged(rt) || rt->is_stopping || w->early ||
            net_has_mail(rt->net) || helper_has_mail(rt->helper);
 }
@@ -284,7 +327,8 @@ static void strand_main(void *arg)
     if (!s->task)
         run_root(rt);
     while (s->task) {
-        run_task(rt, s->task);
+        s->level = s->task->rec.priority;
+        execute_task(rt, s->task);
         if (--rt->calls_left == 0)
             worker_attend(rt); /* tasks that call nothing, one by one */
         s->task = is_needed_elsewhere(rt) ? NULL : next_task(rt);
@@ -313,6 +357,11 @@ static void resume(struct runtime *rt, struct strand *s)
     }
 }
 
+static void on_timer(void *ctx, struct timer *timer)
+{
+    worker_wake(ctx, strand_of_timer(timer));
+}
+
 /* f == NULL: the root.  Returns SCOOP_ELIMIT or SCOOP_ENOMEM. */
 static int start(struct runtime *rt, struct future *f)
 {
@@ -325,11 +374,12 @@ static int start(struct runtime *rt, struct future *f)
     s->fiber = fiber;
     s->frame = NULL;
     s->task = f;
-    s->deadline_ns = CLOCK_NEVER;
+    s->level = -TASK_PRIORITY_MAX; /* the root's */
     s->waits_what = NULL;
     link_add(&w->strands, &s->all);
     link_init(&s->ready);
-    link_init(&s->timer);
+    s->timer.link = NULL;
+    s->timer.fire = on_timer;
     if (++w->live > rt->stats.fibers)
         rt->stats.fibers = w->live;
     resume(rt, s);
@@ -362,35 +412,15 @@ static void refuse(struct runtime *rt, struct future *f, int code)
 
 void worker_wake(struct runtime *rt, struct strand *s)
 {
-    link_remove(&s->timer);
-    link_init(&s->timer);
+    timer_clear(&rt->worker.timers, &s->timer);
     if (link_is_empty(&s->ready))
         link_add(&rt->worker.ready, &s->ready);
 }
 
-static void add_timer(struct runtime *rt, struct strand *s)
-{
-    struct link *at = &rt->worker.timers;
-
-    while (at->prev != &rt->worker.timers &&
-           strand_of_timer(at->prev)->deadline_ns > s->deadline_ns)
-        at = at->prev;
-    link_add(at, &s->timer); /* before `at` */
-}
-
 static void fire_timers(struct runtime *rt)
 {
-    struct link *timers = &rt->worker.timers;
-
-    if (link_is_empty(timers))
-        return;
-    uint64_t now_ns = clock_now_ns();
-    while (!link_is_empty(timers)) {
-        struct strand *s = strand_of_timer(timers->next);
-        if (s->deadline_ns > now_ns)
-            return;
-        worker_wake(rt, s);
-    }
+    if (rt->worker.timers.first)
+        timers_fire(&rt->worker.timers, clock_now_ns(), rt);
 }
 
 static void leave_strand(struct runtime *rt)
@@ -410,11 +440,12 @@ void worker_park(struct runtime *rt, uint64_t deadline_ns, const char *what,
 {
     struct strand *s = rt->strand;
 
-    s->deadline_ns = deadline_ns;
     s->waits_what = what;
     s->waits_for = for_what;
-    if (deadline_ns != CLOCK_NEVER)
-        add_timer(rt, s);
+    if (deadline_ns != CLOCK_NEVER) {
+        s->timer.at_ns = deadline_ns;
+        timer_set(&rt->worker.timers, &s->timer);
+    }
     leave_strand(rt); /* ends by worker_wake(), or the timer's */
     s->waits_what = NULL;
 }
@@ -475,21 +506,58 @@ void worker_yield(struct runtime *rt)
     yield(rt);
 }
 
+/* Tasks above this go before what the running task waits for: see lanes.c. */
+static int level_of_waiter(const struct runtime *rt)
+{
+    const struct future *f = rt->frame->task;
+    int own = f ? f->rec.priority : -TASK_PRIORITY_MAX;
+
+    return own > rt->strand->level ? own : rt->strand->level;
+}
+
+/* What runs on top of a task keeps that from going on: it has its priority. */
+static void run_on_top(struct runtime *rt, struct future *f)
+{
+    struct strand *s = rt->strand;
+    int level = s->level;
+
+    fiber_note_depth(s->fiber);
+    if (f->rec.priority > level)
+        s->level = f->rec.priority;
+    execute_task(rt, f);
+    s->level = level;
+}
+
 bool worker_help(struct runtime *rt)
 {
     if (!call_has_room(rt))
         return false;
-    struct deque_item *item = deque_pop(&rt->deque);
-    if (!item)
+    struct future *f =
+        lanes_take_of(&rt->lanes, rt->frame, level_of_waiter(rt));
+    if (!f)
         return false;
-    struct future *f = future_of_item(item);
-    if (f->owner != rt->frame) {
-        deque_push(&rt->deque, item); /* there is room: it was just there */
-        return false;
-    }
-    fiber_note_depth(rt->strand->fiber);
-    run_task(rt, f);
+    run_on_top(rt, f);
     return true;
+}
+
+/* Takes out of its queue a task that is waited for; false: it is not here, or
+ * others go before it.  Then it shall be among the next, with the priority of
+ * the one who waits. */
+static bool take_awaited(struct runtime *rt, struct future *f)
+{
+    int level = level_of_waiter(rt);
+    bool is_first =
+        !lanes_precede(&rt->lanes,
+                       level > f->rec.priority ? level : f->rec.priority);
+
+    if ((!is_first && level <= f->rec.priority) || !worker_unqueue(rt, f))
+        return false;
+    if (!is_first) {
+        f->rec.priority = (int8_t)level;
+        if (worker_push(rt, f)) /* no memory for one more lane: run it now */
+            return true;
+    }
+    return is_first;
 }
 
 int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
@@ -502,9 +570,8 @@ int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
         }
         if (deadline_ns == CLOCK_NEVER) {
             if (call_has_room(rt) && f->state == FUTURE_QUEUED &&
-                deque_remove(&rt->deque, &f->item)) {
-                fiber_note_depth(rt->strand->fiber);
-                run_task(rt, f);
+                take_awaited(rt, f)) {
+                run_on_top(rt, f);
                 continue;
             }
             if (worker_help(rt))
@@ -525,10 +592,9 @@ bool worker_is_idle(const struct runtime *rt)
 {
     const struct worker *w = &rt->worker;
 
-    return !w->live && w->placed_head == w->placed_tail && !w->early &&
+    return !w->live && !lanes_fixed_count(&rt->lanes) && !w->early &&
            !helper_has_mail(rt->helper) && link_is_empty(&rt->guests.guests) &&
-           !deque_private_count(&rt->deque) &&
-           !deque_public_count(&rt->node.me->deque);
+           lanes_is_empty(&rt->lanes);
 }
 
 /* Messages, timers, the deque's news; whether there is something to run. */
@@ -543,9 +609,7 @@ bool worker_look_around(struct runtime *rt, bool is_keen)
     if (signals_asked(SIGNALS_DUMP))
         dump_state(rt);
     return rt->is_stopping || !link_is_empty(&w->ready) ||
-           w->placed_head != w->placed_tail ||
-           deque_private_count(&rt->deque) ||
-           deque_public_count(&rt->node.me->deque);
+           !lanes_is_empty(&rt->lanes) || lanes_fixed_count(&rt->lanes);
 }
 
 void worker_loop(struct runtime *rt)
@@ -593,7 +657,6 @@ int worker_init(struct runtime *rt)
 
     link_init(&w->strands);
     link_init(&w->ready);
-    link_init(&w->timers);
     w->scheduler.fiber = &w->thread;
     fiber_adopt_thread(&w->thread);
     rt->strand = &w->scheduler;
@@ -606,7 +669,9 @@ int worker_init(struct runtime *rt)
     if (fiber_pool_init(&w->pool, rt->config.stack_bytes, sizeof(struct strand),
                         (unsigned)rt->config.fibers, KEEP_IDLE))
         return SCOOP_EINVAL;
-    if (deque_init(&rt->deque, &rt->node.me->deque))
+    lanes_init(&rt->lanes, &rt->deque, rt->node.me);
+    if (deque_init(&rt->deque, lanes_ring(rt->node.me, LANES_MAIN),
+                   NODE_DEQUE_SLOTS))
         return SCOOP_ENOMEM;
     if (rt->is_alone) /* nobody to share with: nothing to measure */
         for (uint32_t i = 0; i <= rt->registry.tasks; i++) {
@@ -619,6 +684,7 @@ int worker_init(struct runtime *rt)
 void worker_fini(struct runtime *rt)
 {
     deque_fini(&rt->deque);
+    lanes_fini(&rt->lanes);
     fiber_pool_fini(&rt->worker.pool);
-    free(rt->worker.placed);
+    free(rt->worker.asked);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct error;
+struct frame;
 struct future;
 struct runtime;
 struct strand;
@@ -24,6 +25,14 @@ void worker_loop(struct runtime *rt);
 int worker_push(struct runtime *rt, struct future *f);
 /* Queues a task that no other rank may take. */
 int worker_place(struct runtime *rt, struct future *f);
+/* Queues a home future, for the first time or again, where it is to run. */
+int worker_queue(struct runtime *rt, struct future *f);
+/* Takes a home future out of the deque; false: it is not there any more, or
+ * where thieves may take it. */
+bool worker_unqueue(struct runtime *rt, struct future *f);
+/* The same for a home future or a guest, also where thieves might take it;
+ * false: one has. */
+bool worker_withdraw(struct runtime *rt, struct future *f);
 
 /* Looks around: messages, those who want work, the time that the running
  * function took.  Called by library calls now and then. */
@@ -47,14 +56,19 @@ int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns);
  * submitted it and there is room; false: there is none. */
 bool worker_help(struct runtime *rt);
 
-/* A home future has ended with that status; error is kept. */
+/* What scoop_future_info() tells of a home future that has just been run. */
+void worker_note_times(struct future *f, uint64_t run_ns);
+/* An attempt of a home future has ended with that status; error is kept.  It
+ * is done, or queued for its next attempt. */
 void worker_finish_take(struct runtime *rt, struct future *f, int status,
                         struct error *error);
 /* Releases a home future that has no owner any more: frees it, or sees to it
  * that it is freed once it has ended.  True if it was unfinished. */
 bool worker_release(struct runtime *rt, struct future *f);
-/* Asks for a home future not to be run any more. */
+/* Asks for a home future not to be run any more, and for its children. */
 void worker_cancel(struct runtime *rt, struct future *f);
+/* Asks a running function to end soon; cancels its children. */
+void worker_ask(struct runtime *rt, struct frame *frame);
 
 /* No task is queued, parked or running here (the root included). */
 bool worker_is_idle(const struct runtime *rt);

@@ -198,7 +198,7 @@ static int count_text(const char *text, size_t len, size_t top)
     for (size_t i = 0; i < pieces && !err; i++) {
         const void *table;
         size_t table_len;
-        if (scoop_result_bytes(futures[i], &table, &table_len, NULL)) {
+        if (scoop_result_bytes(futures[i], &table, &table_len)) {
             err = scoop_perror("count_words");
         } else if (add_table(&words, table, table_len)) {
             perror("wordcount");

@@ -27,6 +27,8 @@ done
 for compiler in gcc clang; do
     # shellcheck disable=SC2086
     try scoop.h mpicc $compiler -std=c11 -pedantic $strict -iquote . -x c
+    # shellcheck disable=SC2086
+    try scoop.h mpicc $compiler -std=c11 -DSCOOP_NO_JSON $strict -iquote . -x c
 done
 for compiler in g++ clang++; do
     for standard in c++11 c++17; do

@@ -6,8 +6,10 @@
 # higher one.
 . "$(dirname "$0")/lib-check"
 
-low="clock log config error wire task fiber deque steal term registry value future node net signals"
-high="worker map broker shared helper call offer idle dump transfer runtime"
+low="clock log config error wire task fiber deque steal term registry value"
+low="$low json timer future node net signals lanes"
+high="worker execute terms map broker shared helper call offer idle dump"
+high="$high transfer place runtime"
 
 # "FILE HEADER" for every include of one of our headers.
 edges() {

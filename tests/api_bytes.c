@@ -150,16 +150,16 @@ static void there_and_back(int rank, size_t len)
     scoop_future s = scoop_submit(sum, data, .len = len);
     uint64_t before = sum_of(data, len);
     flip_bits(data, data, len);
-    CHECK(scoop_result_bytes(f, &lent, &lent_len, NULL) == 0);
+    CHECK(scoop_result_bytes(f, &lent, &lent_len) == 0);
     CHECK(lent_len == len && sum_of(lent, len) == sum_of(data, len));
-    CHECK(scoop_result_bytes(f, &again, NULL, NULL) == 0 && again == lent);
-    CHECK(scoop_join_bytes(f, &own, &own_len, NULL) == 0);
+    CHECK(scoop_result_bytes(f, &again, NULL) == 0 && again == lent);
+    CHECK(scoop_join_bytes(f, &own, &own_len) == 0);
     CHECK(own_len == len && sum_of(own, len) == sum_of(data, len));
-    CHECK(scoop_join_bytes(f, NULL, NULL, NULL) == SCOOP_ESTALE);
+    CHECK(scoop_join_bytes(f, NULL, NULL) == SCOOP_ESTALE);
     free(own);
     free(data);
     uint64_t *hash = NULL;
-    CHECK(scoop_join_bytes(s, (void **)&hash, &own_len, NULL) == 0);
+    CHECK(scoop_join_bytes(s, (void **)&hash, &own_len) == 0);
     CHECK(own_len == sizeof *hash && hash && *hash == before);
     free(hash);
 }
@@ -168,30 +168,30 @@ static void ways_to_write(int rank)
 {
     char *got;
     size_t len;
-    const struct scoop_submit_options on = {scoop_on_rank(rank), 0};
+    const struct scoop_submit_options on = {.place = scoop_on_rank(rank)};
     const struct scoop_task *task = &scoop_task_write_out;
 
     scoop_future f = scoop_submit_task(task, "t", 1, &on);
-    CHECK(scoop_join_bytes(f, (void **)&got, &len, NULL) == 0);
+    CHECK(scoop_join_bytes(f, (void **)&got, &len) == 0);
     CHECK(len == 4 && !memcmp(got, "all!", 4));
     free(got);
     f = scoop_submit_task(task, "n", 1, &on);
-    CHECK(scoop_join_bytes(f, (void **)&got, &len, NULL) == 0 && len == 0);
+    CHECK(scoop_join_bytes(f, (void **)&got, &len) == 0 && len == 0);
     free(got);
     f = scoop_submit_task(task, "a", 1, &on);
-    CHECK(scoop_join_bytes(f, (void **)&got, &len, NULL) == 0);
+    CHECK(scoop_join_bytes(f, (void **)&got, &len) == 0);
     CHECK(len == 6 && !memcmp(got, "all!!!", 6));
     free(got);
     f = scoop_submit_task(task, "m", 1, &on);
-    CHECK(scoop_join_bytes(f, (void **)&got, &len, NULL) == 0);
+    CHECK(scoop_join_bytes(f, (void **)&got, &len) == 0);
     CHECK(len == 10004 && !memcmp(got, "abc0123", 7));
     CHECK(got && got[10003] == 'z' && got[10002] == '9');
     free(got);
     f = scoop_submit_task(task, "f", 1, &on);
-    CHECK(scoop_join_bytes(f, (void **)&got, &len, NULL) == SCOOP_EFAILED);
+    CHECK(scoop_join_bytes(f, (void **)&got, &len) == SCOOP_EFAILED);
     CHECK(got == NULL && len == 0);
     f = scoop_submit_task(task, "m", 1, &on);
-    CHECK(scoop_join_bytes(f, NULL, NULL, NULL) == 0);
+    CHECK(scoop_join_bytes(f, NULL, NULL) == 0);
 }
 
 static void many(void)
@@ -210,7 +210,7 @@ static void many(void)
         size_t len = 0;
         fill(data, i, i);
         uint64_t expected = sum_of(data, i);
-        wrong += scoop_result_bytes(f[i], &hash, &len, NULL) || len != 8 ||
+        wrong += scoop_result_bytes(f[i], &hash, &len) || len != 8 ||
                  memcmp(hash, &expected, 8) != 0;
         scoop_release(f[i]);
     }
@@ -224,7 +224,7 @@ static void bad_calls(void)
     size_t len = 3;
 
     scoop_future f = scoop_submit(silent, NULL);
-    CHECK(scoop_join_bytes(f, &data, &len, NULL) == 0 && len == 0);
+    CHECK(scoop_join_bytes(f, &data, &len) == 0 && len == 0);
     free(data);
     f = scoop_submit(silent, NULL);
     CHECK(scoop_result(f, NULL) == 0);
@@ -232,7 +232,7 @@ static void bad_calls(void)
     CHECK(scoop_join(f, &out) == SCOOP_EINVAL);
     CHECK(scoop_done(f) == SCOOP_ESTALE);
     f = scoop_submit(silent, NULL, .len = 1); /* NULL is no data */
-    CHECK(scoop_join_bytes(f, NULL, NULL, NULL) == SCOOP_EINVAL);
+    CHECK(scoop_join_bytes(f, NULL, NULL) == SCOOP_EINVAL);
     CHECK(scoop_join(scoop_submit(silent, NULL), NULL) == 0);
     const struct scoop_task *task = scoop_task_find("api.silent");
     CHECK(task && task->kind == SCOOP_BYTES);

@@ -83,12 +83,12 @@ static int root(int argc, char **argv)
     scoop_future f =
         scoop_submit(sum, data, .len = LEN, .place = scoop_on_rank(there));
     free(data);
-    if (scoop_result_bytes(f, &got, &len, NULL))
+    if (scoop_result_bytes(f, &got, &len))
         scoop_perror("sum");
     CHECK(len == 8 && got && *(const uint64_t *)got == expected);
     CHECK(scoop_release(f) == 0);
     f = scoop_submit(make, NULL, .place = scoop_on_rank(there));
-    if (scoop_result_bytes(f, &got, &len, NULL))
+    if (scoop_result_bytes(f, &got, &len))
         scoop_perror("make");
     CHECK(got && len == LEN);
     CHECK(got && sum_of(got, len) == expected);

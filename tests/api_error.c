@@ -130,7 +130,7 @@ static scoop_place elsewhere(void)
 static void codes(scoop_place place)
 {
     const int code[] = {1, 255, -1, -2, -3, -15, -99, 1000000, INT32_MIN};
-    int out, rank = place.rank_plus_1 - 1;
+    int out, rank = place.number;
 
     for (size_t i = 0; i < sizeof code / sizeof *code; i++) {
         scoop_future f = scoop_submit(refuse, &code[i], .place = place);
@@ -173,7 +173,7 @@ static void words(scoop_place place)
         scoop_submit(refuse_bytes, "four", .len = 4, .place = place);
     const void *data = "";
     size_t len = 1;
-    CHECK(scoop_result_bytes(f, &data, &len, NULL) == SCOOP_EFAILED);
+    CHECK(scoop_result_bytes(f, &data, &len) == SCOOP_EFAILED);
     CHECK(!data && !len && scoop_error_of(f));
     CHECK(!strcmp(scoop_error_of(f)->message, "of 4 bytes"));
     scoop_release(f);

@@ -45,7 +45,7 @@ static int moody(const long *x, int *attempts)
 {
     if (tries++ < *x)
         return scoop_fail(5, "attempt %d", tries);
-    *attempts = tries;
+    *attempts = tries == scoop_attempt() ? tries : -1;
     tries = 0;
     return 0;
 }
@@ -367,6 +367,11 @@ static void bad_options(void)
 {
     CHECK(scoop_map(picky, in, out, 1, .retries = 65536) == SCOOP_EINVAL);
     CHECK(scoop_map(picky, in, out, 1, .on_error = 7) == SCOOP_EINVAL);
+    CHECK(scoop_map(picky, in, out, 1, .priority = 5) == SCOOP_EINVAL);
+    fill(5000);
+    for (int p = -4; p <= 4; p++)
+        CHECK(scoop_map(slow_picky, in, out, 5000, .priority = p) == 0 &&
+              out[4999] == 9998);
     fill(1);
     CHECK(scoop_map(picky, in, out, 1, .retries = -1, .chunk = SIZE_MAX) == 0);
     CHECK(scoop_map_task(&scoop_task_picky, in, out, 1, NULL) == 0);

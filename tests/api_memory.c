@@ -53,7 +53,7 @@ static long dear_rounds(long n)
 
     for (long i = 0; i < n; i++) {
         scoop_future f = scoop_submit(echo, data, .len = (size_t)(i % 5000));
-        scoop_result_bytes(f, NULL, NULL, NULL);
+        scoop_result_bytes(f, NULL, NULL);
         wrong += scoop_release(f) != 0;
         wrong += scoop_join(scoop_submit(add_one, NULL), NULL) != SCOOP_EINVAL;
         f = scoop_submit(add_one, &i);

@@ -72,7 +72,7 @@ static int by_name(const char *name, int n)
     int out = -1;
     if (!task)
         return -1000;
-    struct scoop_submit_options o = {scoop_on_rank(scoop_size() - 1), 0};
+    struct scoop_submit_options o = {.place = scoop_on_rank(scoop_size() - 1)};
     int err = scoop_join_of(scoop_submit_task(task, &n, sizeof n, &o), &out, NULL);
     return err ? err : out;
 }
@@ -109,6 +109,7 @@ EOF
 
 cat >"$dir/more.cpp" <<'EOF'
 #include "lib.h"
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -118,6 +119,11 @@ SCOOP_TASK(norm2, point, double);
 SCOOP_TASK(hello, SCOOP_NONE, int);
 SCOOP_TASK(align, wide, wide);
 SCOOP_TASK_BYTES(reverse);
+SCOOP_TASK_JSON(pair);
+static json_t *pair(json_t *in)
+{
+    return json_pack("[O,O]", in, in);
+}
 static int norm2(const point *p, double *out) { return *out = p->x * p->x + p->y * p->y, 0; }
 static int hello(const SCOOP_NONE *in, int *out)
 {
@@ -161,8 +167,25 @@ static int root(int, char **)
     f = scoop_submit(reverse, "abc", 3, o);
     const void *data = nullptr;
     size_t len = 0;
-    wrong += scoop_result_bytes(f, &data, &len, nullptr) != 0;
+    wrong += scoop_result_bytes(f, &data, &len) != 0;
     wrong += len != 3 || std::string(static_cast<const char *>(data), len) != "cba";
+    wrong += scoop_release(f) != 0;
+    void *own = nullptr;
+    f = scoop_submit(reverse, "abc", 3);
+    wrong += scoop_join_bytes(f, &own, &len, 10.0) != 0 || len != 3;
+    free(own);
+    json_t *in = json_pack("[i,s]", 1, "x"), *out = nullptr;
+    f = scoop_submit(pair, in, o);
+    wrong += scoop_result_json(f, &out, 10.0) != 0 || json_array_size(out) != 2;
+    wrong += scoop_join_json(f, &out) != 0 || !json_equal(json_array_get(out, 1), in);
+    json_decref(out);
+    scoop_map_json_options slowly = scoop_map_json_options();
+    slowly.in_flight = 1;
+    wrong += scoop_map_json(pair, in, &out) != 0 || json_array_size(out) != 2;
+    json_decref(out);
+    wrong += scoop_map_json(pair, in, &out, slowly) != 0;
+    json_decref(out);
+    json_decref(in);
     f = scoop_submit(in_archive, &n, o);
     wrong += scoop_join(f, &n) != 0 || n != 115;
     if (wrong)

@@ -78,7 +78,7 @@ static void everywhere(void)
         const void *rank = NULL;
         scoop_future b =
             scoop_submit(where_bytes, NULL, .place = scoop_on_rank(i));
-        CHECK(scoop_result_bytes(b, &rank, NULL, NULL) == 0);
+        CHECK(scoop_result_bytes(b, &rank, NULL) == 0);
         CHECK(rank && *(const int *)rank == i);
         scoop_release(b);
     }

@@ -13,6 +13,7 @@ SCOOP_TASK(nested, long, double);
 SCOOP_TASK(node_square, long, long);
 SCOOP_TASK(swallow, long, SCOOP_NONE);
 SCOOP_TASK(forget, SCOOP_NONE, long);
+SCOOP_TASK(long_sum, SCOOP_NONE, long);
 SCOOP_REDUCER(add, double);
 SCOOP_REDUCER(slow_add, double);
 SCOOP_REDUCER(plus, long);
@@ -431,6 +432,38 @@ static void nests(void)
     CHECK(out == 2999L * 3000 * 5999 / 6);
 }
 
+static int long_sum(const SCOOP_NONE *none, long *out)
+{
+    static long n[5000];
+
+    (void)none;
+    return scoop_map_reduce(dawdle, plus, n, out, 5000);
+}
+
+/* A task that is cancelled in the middle of a reduction does not end it. */
+static void cancelled(void)
+{
+    for (int i = 0; i < 3; i++) {
+        scoop_future f = scoop_submit(long_sum, NULL);
+        CHECK(scoop_result(f, NULL, .timeout = 0.02 * i + 1e-6) ==
+              SCOOP_ETIMEDOUT);
+        CHECK(scoop_cancel(f) >= 0);
+        CHECK(scoop_join(f, NULL) == SCOOP_ECANCELLED);
+    }
+}
+
+static void priorities(void)
+{
+    long sum = 0;
+
+    fill(3000);
+    for (int p = -4; p <= 4; p++)
+        CHECK(scoop_map_reduce(node_square, node_plus, in, &sum, 3000,
+                               .priority = p) == 0 &&
+              sum == 2999L * 3000 * 5999 / 6);
+    CHECK(scoop_reduce(plus, in, &sum, 1, .priority = -5) == SCOOP_EINVAL);
+}
+
 static void bad_input(void)
 {
     long out = 42;
@@ -479,6 +512,8 @@ static int root(int argc, char **argv)
     retries();
     timeouts();
     nests();
+    cancelled();
+    priorities();
     bad_input();
     return checks_done();
 }

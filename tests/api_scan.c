@@ -352,6 +352,8 @@ static void bad_input(void)
     CHECK(scoop_scan(plus, NULL, out, 1) == SCOOP_EINVAL);
     CHECK(scoop_scan(plus, in, NULL, 1) == SCOOP_EINVAL);
     CHECK(scoop_scan(plus, in, out, 1, .retries = 70000) == SCOOP_EINVAL);
+    CHECK(scoop_scan(plus, in, out, 1, .priority = 9) == SCOOP_EINVAL);
+    CHECK(scoop_scan(plus, in, out, 5000, .priority = -2) == 0);
     CHECK(scoop_map_scan_task(NULL, scoop_task_find("picky"), in, out, 1,
                               NULL) == SCOOP_EINVAL);
     CHECK(scoop_map_scan_task(scoop_task_find("square"),

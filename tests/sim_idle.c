@@ -202,7 +202,7 @@ static void test_size(void)
            each / 1024, sizeof(struct runtime) / 1024,
            sizeof(struct config) / 1024,
            sizeof(struct deque_record[WORKER_LOOT]) / 1024,
-           sizeof(struct node_block) / 1024, sizeof(struct deque_shared) / 1024,
+           sizeof(struct node_block) / 1024, sizeof(struct node_ring) / 1024,
            sizeof(struct node_mailbox) / 1024);
 #if !defined FIBER_ASAN && !defined FIBER_TSAN
     CHECK(each < 512 * 1024);

@@ -3,7 +3,8 @@
 /* sim_mix.c -- random programs against what a plain recursion finds
  *
  * A task is a number; from it follow what the task computes and which calls it
- * makes: children that are joined in any order, placed, waited for with a
+ * makes: children that are joined in any order, placed, of some priority,
+ * waited for with a
  * time-out, that fail, that are given up in each of the possible ways, bytes
  * of any length, maps.  Where an outcome may be one of several (a cancelled
  * task may have run), each is accepted but nothing else.  Counted tasks are
@@ -55,6 +56,7 @@ struct mix {
     bool detaches; /* in the first generations, mostly */
     int32_t fails; /* returns that, and does nothing else */
     int32_t where; /* must run on that rank; -1: anywhere */
+    int32_t node;  /* the same */
 };
 
 struct wide {
@@ -64,7 +66,8 @@ struct wide {
 
 /* One process, one run at a time: what all ranks see. */
 static struct {
-    int ranks;
+    int ranks, per_node;
+    bool has_lanes; /* tasks have priorities and all sorts of places */
     uint64_t runs;
     uint64_t wrong_state; /* the task that saw it */
     const char *wrong;
@@ -75,6 +78,8 @@ static void note(const struct mix *mix, const char *wrong, int code)
 {
     if (seen.wrong)
         return;
+    if (!mix->is_counted && scoop_cancel_requested())
+        return; /* below a task that was given up: it is cancelled, too */
     seen.wrong = wrong;
     seen.wrong_state = mix->state;
     seen.code = code;
@@ -118,7 +123,8 @@ static struct mix child_of(const struct mix *mix, const struct op *op)
                         .is_counted =
                             mix->is_counted && !is_uncounted[op->kind],
                         .detaches = mix->detaches,
-                        .where = -1};
+                        .where = -1,
+                        .node = -1};
 }
 
 static struct mix item_of(const struct mix *child, unsigned i)
@@ -231,7 +237,7 @@ static uint64_t join_bytes(const struct mix *mix, const struct op *op,
 {
     unsigned char *data;
     size_t len;
-    int err = scoop_join_bytes(f, (void **)&data, &len, NULL);
+    int err = scoop_join_bytes(f, (void **)&data, &len);
     uint64_t sum = op->n;
 
     if (err || len != op->n)
@@ -242,9 +248,32 @@ static uint64_t join_bytes(const struct mix *mix, const struct op *op,
     return sum;
 }
 
+static int priority_of(const struct op *op)
+{
+    return seen.has_lanes && op->state >> 20 & 1
+               ? (int)(op->state >> 24 & 0xffff) % 9 - 4
+               : 0;
+}
+
+static scoop_place place_of(const struct op *op, struct mix *child)
+{
+    int rank = (int)(op->state % (uint64_t)seen.ranks);
+    unsigned kind = seen.has_lanes ? op->state >> 48 & 3 : 0;
+
+    if (kind == 1)
+        return scoop_near_rank(rank);
+    if (kind == 2)
+        return scoop_near_node(rank / seen.per_node);
+    if (kind == 3)
+        return scoop_on_node(child->node = rank / seen.per_node);
+    return scoop_on_rank(child->where = rank);
+}
+
 static scoop_future submit(const struct mix *mix, const struct op *op)
 {
     struct mix child = child_of(mix, op);
+    int priority = priority_of(op);
+    scoop_place place;
     struct wide wide;
 
     switch (op->kind) {
@@ -252,13 +281,22 @@ static scoop_future submit(const struct mix *mix, const struct op *op)
         wide.mix = child;
         for (unsigned i = 0; i < 40; i++)
             wide.fill[i] = op->state + i;
-        return scoop_submit(wide_task, &wide);
+        if (op->n % 4 || !seen.has_lanes)
+            return scoop_submit(wide_task, &wide, .priority = priority);
+        place = place_of(op, &wide.mix);
+        return scoop_submit(wide_task, &wide, .place = place,
+                            .priority = priority);
     case PLACED:
-        child.where = (int32_t)(op->state % (uint64_t)seen.ranks);
-        return scoop_submit(mix_task, &child,
-                            .place = scoop_on_rank(child.where));
+        place = place_of(op, &child);
+        return scoop_submit(mix_task, &child, .place = place,
+                            .priority = priority);
     case DETACHED:
-        return scoop_submit(mix_task, &child, .detached = 1);
+        if (op->n % 2 || !seen.has_lanes)
+            return scoop_submit(mix_task, &child, .detached = 1,
+                                .priority = priority);
+        place = place_of(op, &child);
+        return scoop_submit(mix_task, &child, .detached = 1, .place = place,
+                            .priority = priority);
     case FAILING:
         child.fails = FAILURE;
         break;
@@ -278,7 +316,7 @@ static scoop_future submit(const struct mix *mix, const struct op *op)
     case KINDS:
         break;
     }
-    return scoop_submit(mix_task, &child);
+    return scoop_submit(mix_task, &child, .priority = priority);
 }
 
 static uint64_t map(const struct mix *mix, const struct op *op)
@@ -335,6 +373,7 @@ static void give_up(const struct mix *mix, const struct op *op, scoop_future f)
         if (op->n % 2)
             sim_work(op->n * 100);
         err = scoop_cancel(f);
+        err = err > 0 ? 0 : err;
         if (!err && op->n % 3)
             err = scoop_join(f, &value);
         else
@@ -419,6 +458,8 @@ static int mix_task(const struct mix *mix, uint64_t *value)
     seen.runs += mix->is_counted;
     if (mix->where >= 0 && mix->where != scoop_rank())
         note(mix, "placed elsewhere", scoop_rank());
+    if (mix->node >= 0 && mix->node != scoop_rank() / seen.per_node)
+        note(mix, "on another node", scoop_rank());
     sim_work(sim_next(&state) % (sim_next(&state) % 32 ? 2000 : 50000));
     if (mix->fails || mix->passes_on)
         return fail(mix);
@@ -492,10 +533,14 @@ static void run(uint64_t seed)
     struct mix top = {.state = seed,
                       .is_counted = true,
                       .detaches = sim_next(&state) % 4 == 0,
-                      .where = -1};
+                      .where = -1,
+                      .node = -1};
+    bool has_lanes = sim_next(&state) % 2;
     uint64_t value = expect(&top, &runs);
     memset(&seen, 0, sizeof seen);
     seen.ranks = p.ranks;
+    seen.per_node = p.per_node;
+    seen.has_lanes = has_lanes;
     sim_run(&p, root, &top, &r);
     CHECK(r.status == 0);
     CHECK(!seen.wrong);

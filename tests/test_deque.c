@@ -24,6 +24,10 @@ static int passed, failed;
         }                                                                      \
     } while (0)
 
+#define SLOTS 512u /* of most rings here */
+
+struct ring DEQUE_RING(SLOTS);
+
 struct thing {
     struct deque_item item;
     uint64_t number;
@@ -32,13 +36,14 @@ struct thing {
 struct bench { /* one deque and what it needs */
     struct deque d;
     struct deque_shared *shared;
+    size_t bytes; /* of the ring */
     struct thing *things;
 };
 
 struct taken { /* what deque_reclaim reported */
     unsigned n;
-    uint64_t number[2 * DEQUE_SLOTS];
-    int thief[2 * DEQUE_SLOTS];
+    uint64_t number[2 * SLOTS];
+    int thief[2 * SLOTS];
 };
 
 static uint64_t number(const struct deque_item *item)
@@ -76,22 +81,37 @@ static void note(void *ctx, struct deque_item *item, int thief)
     taken->thief[taken->n++] = thief;
 }
 
-static void open_bench(struct bench *b, uint64_t pos, size_t things)
+static void open_ring(struct bench *b, uint64_t pos, size_t things,
+                      uint32_t slots)
 {
-    b->shared = aligned_alloc(64, sizeof *b->shared);
+    b->shared = aligned_alloc(64, sizeof(struct ring));
     b->things = calloc(things, sizeof *b->things);
     if (b->shared == NULL || b->things == NULL) {
         printf("no memory\n");
         exit(2);
     }
-    memset(b->shared, 0, sizeof *b->shared);
+    /* What lies behind the ring stays as it is: see close_bench(). */
+    b->bytes = sizeof *b->shared + slots * (8 + DEQUE_SLOT_BYTES);
+    memset(b->shared, 0x5a, sizeof(struct ring));
+    memset(b->shared, 0, b->bytes);
     for (size_t i = 0; i < things; i++)
         b->things[i].number = i;
-    CHECK(deque_init_at(&b->d, b->shared, pos) == 0);
+    CHECK(deque_init_at(&b->d, b->shared, slots, pos) == 0);
+}
+
+static void open_bench(struct bench *b, uint64_t pos, size_t things)
+{
+    open_ring(b, pos, things, SLOTS);
 }
 
 static void close_bench(struct bench *b)
 {
+    const unsigned char *bytes = (const unsigned char *)b->shared;
+    bool is_kept = true;
+
+    for (size_t i = b->bytes; i < sizeof(struct ring); i++)
+        is_kept = is_kept && bytes[i] == 0x5a;
+    CHECK(is_kept);
     deque_fini(&b->d);
     free(b->shared);
     free(b->things);
@@ -326,9 +346,9 @@ static void test_ring_full(void)
 
     open_bench(&b, 0, 1000);
     push(&b, 0, 1000);
-    CHECK(deque_publish(&b.d, 100, pack) == DEQUE_SLOTS);
+    CHECK(deque_publish(&b.d, 100, pack) == SLOTS);
     CHECK(deque_publish(&b.d, 100, pack) == 0);
-    CHECK(deque_private_count(&b.d) == 1000 - DEQUE_SLOTS);
+    CHECK(deque_private_count(&b.d) == 1000 - SLOTS);
     CHECK(deque_steal(b.shared, 7, out, 100, NULL, 0) == 100);
     CHECK(!deque_is_public(&b.d, &b.things[99].item));
     CHECK(deque_publish(&b.d, 100, pack) == 0); /* not reclaimed yet */
@@ -374,17 +394,17 @@ static void test_unnamed(void)
 static void test_names_of_last_lap(void)
 {
     struct bench b;
-    struct deque_record out[DEQUE_SLOTS];
+    struct deque_record out[SLOTS];
     struct taken taken = {.n = 0};
     unsigned n, total = 0;
 
-    open_bench(&b, 0, DEQUE_SLOTS);
-    push(&b, 0, DEQUE_SLOTS);
-    CHECK(deque_publish(&b.d, 0, pack) == DEQUE_SLOTS);
+    open_bench(&b, 0, SLOTS);
+    push(&b, 0, SLOTS);
+    CHECK(deque_publish(&b.d, 0, pack) == SLOTS);
     while ((n = deque_steal(b.shared, 1, out, 100, NULL, 0)) > 0)
         total += n;
-    CHECK(total == DEQUE_SLOTS);
-    CHECK(deque_reclaim(&b.d, note, &taken) == DEQUE_SLOTS);
+    CHECK(total == SLOTS);
+    CHECK(deque_reclaim(&b.d, note, &taken) == SLOTS);
 
     push(&b, 0, 4);
     CHECK(deque_publish(&b.d, 0, pack) == 4);
@@ -392,6 +412,35 @@ static void test_names_of_last_lap(void)
     atomic_store(&b.shared->word, deque_word(deque_word_tag(word) + 1,
                                              deque_word_top(word) + 2, 2));
     CHECK(deque_reclaim(&b.d, note, &taken) == 0);
+    close_bench(&b);
+}
+
+/* The least ring there is, round and round, across the wrap of top. */
+static void test_small_ring(void)
+{
+    enum { ROUNDS = 3000, BATCH = 4 };
+    struct bench b;
+    struct deque_record out[DEQUE_SLOTS_MIN];
+    struct taken taken;
+    uint64_t next = 0; /* the oldest that was not stolen */
+    bool good = true;
+
+    open_ring(&b, (1 << 20) - ROUNDS, ROUNDS * BATCH, DEQUE_SLOTS_MIN);
+    for (unsigned i = 0; good && i < ROUNDS; i++) {
+        push(&b, i * BATCH, (i + 1) * BATCH);
+        while (good &&
+               deque_public_count(b.shared) + deque_private_count(&b.d) > 3) {
+            taken.n = 0;
+            deque_reclaim(&b.d, note, &taken);
+            deque_publish(&b.d, 0, pack);
+            unsigned n = deque_steal(b.shared, 1, out, 8, NULL, 0);
+            for (unsigned k = 0; k < n; k++)
+                good = good && is_record(&out[k], next++);
+            good = good && n > 0 &&
+                   deque_public_count(b.shared) <= DEQUE_SLOTS_MIN;
+        }
+    }
+    CHECK(good);
     close_bench(&b);
 }
 
@@ -501,18 +550,18 @@ static void test_reentrant(void)
 }
 
 /* A million random owner's and thief's steps against a plain list. */
-static void test_against_model(void)
+static void test_against_model(uint32_t slots)
 {
     enum { THINGS = 3000 };
     struct bench b;
-    struct deque_record *out = calloc(DEQUE_SLOTS, sizeof *out);
+    struct deque_record *out = calloc(SLOTS, sizeof *out);
     uint64_t *list = calloc(THINGS, sizeof *list); /* oldest first */
     uint64_t *spare = calloc(THINGS, sizeof *spare);
     struct taken taken;
     unsigned n = 0, spares = THINGS, public = 0, rng = 1;
     bool good = out != NULL && list != NULL && spare != NULL;
 
-    open_bench(&b, (1 << 20) - 5000, THINGS);
+    open_ring(&b, (1 << 20) - 5000, THINGS, slots);
     for (unsigned i = 0; i < THINGS; i++)
         spare[i] = i;
     for (int step = 0; good && step < 1000000; step++) {
@@ -577,7 +626,10 @@ int main(void)
     test_wrap();
     test_tag_wrap();
     test_reentrant();
-    test_against_model();
+    test_small_ring();
+    test_against_model(SLOTS);
+    test_against_model(32);
+    test_against_model(DEQUE_SLOTS_MIN);
     printf("%d passed, %d failed\n", passed, failed);
     return failed != 0;
 }

@@ -255,15 +255,18 @@ static bool farm(uint64_t n, bool stalls, int dies_in, uint32_t seed,
     struct world w = {.n = n};
     bool good = true;
 
-    w.shared = aligned_alloc(64, sizeof *w.shared);
+    struct ring DEQUE_RING(512);
+    uint32_t slots = seed % 4 ? 512 : DEQUE_SLOTS_MIN << seed % 3;
+
+    w.shared = aligned_alloc(64, sizeof(struct ring));
     w.things = calloc(n, sizeof *w.things);
     w.ran = calloc(n, sizeof *w.ran);
     if (w.shared == NULL || w.things == NULL || w.ran == NULL)
         abort();
-    memset(w.shared, 0, sizeof *w.shared);
+    memset(w.shared, 0, sizeof(struct ring));
     for (uint64_t i = 0; i < n; i++)
         w.things[i].number = i;
-    if (deque_init_at(&w.d, w.shared, seed) != 0)
+    if (deque_init_at(&w.d, w.shared, slots, seed) != 0)
         abort();
     for (int i = 0; i < THIEVES; i++) {
         struct thief *t = &w.thief[i];

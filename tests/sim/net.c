@@ -114,9 +114,8 @@ static uint64_t way_ns(uint64_t usual_ns, size_t len)
 
 /* ---- Arrival ---------------------------------------------------------- */
 
-static void call_helper(struct net *net, struct letter *letter)
+static void call_helper(struct net *net)
 {
-    letter->is_for_helper = true;
     if (net->is_helper_called)
         return;
     net->is_helper_called = true;
@@ -137,8 +136,11 @@ static void come_in(struct net *net, struct letter *letter)
     net->rank->looks = 0;
     if (is_long(net, letter))
         w->rank[letter->src].net->moving--;
-    if (w->params.has_helper && wire_who(letter->type) == WIRE_HELPER)
-        call_helper(net, letter);
+    letter->is_for_helper =
+        w->params.has_helper && wire_who(letter->type) == WIRE_HELPER;
+    if (letter->is_for_helper ||
+        (w->params.has_helper && letter->type == WIRE_TASKS))
+        call_helper(net);
     node_wake(net->node, net->node->local);
 }
 
@@ -198,6 +200,28 @@ static void serve(void *ctx, struct net_message *m)
                  wire_name(m->type));
 }
 
+/* Tasks that the main thread has no time for; not those that it asked for. */
+static bool passes_on(struct net *net, struct letter *letter)
+{
+    const struct wire_tasks *body = (const void *)letter->body;
+    struct net_message m = {.type = letter->type,
+                            .src = letter->src,
+                            .body = letter->body,
+                            .data = letter->data,
+                            .data_len = letter->len};
+
+    if (letter->type != WIRE_TASKS || body->reason == WIRE_STOLEN ||
+        !transfer_pass_on(net->node, net, &m))
+        return false;
+    atomic_store(&net->rank->rt->was_passed_by, true);
+    net->received++;
+    sim_world->under_way--;
+    sim_progress();
+    free(letter->data);
+    free(letter);
+    return true;
+}
+
 static void help(struct net *net)
 {
     struct queue rest = {NULL, &rest.first};
@@ -210,11 +234,14 @@ static void help(struct net *net)
     while ((letter = take(&net->inbox))) {
         if (letter->is_for_helper)
             hand_over(net, letter, serve, net);
-        else
+        else if (!passes_on(net, letter))
             put(&rest, letter);
     }
-    while ((letter = take(&rest)))
+    while ((letter = take(&rest))) {
+        if (letter->type == WIRE_TASKS)
+            call_helper(net); /* to try again */
         put(&net->inbox, letter);
+    }
 }
 
 void sim_net_arrive(struct letter *letter)
@@ -237,8 +264,7 @@ void sim_net_arrive(struct letter *letter)
         put(&net->mpi, letter);
         net->rank->looks = 0;
         if (w->params.has_helper)
-            call_helper(net, letter);
-        letter->is_for_helper = wire_who(letter->type) == WIRE_HELPER;
+            call_helper(net);
     }
 }
 
