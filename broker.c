@@ -7,7 +7,9 @@
  * each, before any of them has asked.
  *
  * The end: once the root has returned, rank 0 sends out waves (term.c) until
- * one finds that no task and no message is left, then says STOP.  A rank
+ * one finds that no task and no message is left, then says STOP.  If tasks are
+ * left that wait for constants, and nobody is there to define them, they are
+ * told so.  A rank
  * passes STOP on to its children in the tree and leaves its loop; net_close()
  * waits until all have.
  */
@@ -64,8 +66,8 @@ void broker_root_ended(struct runtime *rt)
 static void report(struct runtime *rt)
 {
     const struct term_counts *sum = &rt->term.sum;
-    struct wire_count body = {rt->term.wave, sum->created, sum->ended,
-                              sum->sent, sum->received};
+    struct wire_count body = {rt->term.wave, sum->created,  sum->ended,
+                              sum->sent,     sum->received, sum->taken};
 
     if (!net_send(rt->net, term_parent(&rt->term), WIRE_COUNT, &body, NULL, 0,
                   NET_COPY))
@@ -74,17 +76,33 @@ static void report(struct runtime *rt)
     net_abort(rt->net, 1);
 }
 
+/* Tasks that are parked for ever can only wait, in the end, for constants that
+ * nobody defines; once they are told, all others wait as ever. */
+static bool may_answer(const struct runtime *rt)
+{
+    if (worker_is_idle(rt))
+        return true;
+    return rt->term.phase == TERM_TASKS && !shared_is_ending(&rt->shared) &&
+           worker_is_stuck(rt);
+}
+
 void broker_idle(struct runtime *rt)
 {
-    while (rt->term.is_open && worker_is_idle(rt)) {
+    while (rt->term.is_open && may_answer(rt)) {
         struct term_counts mine = {rt->futures.created, rt->futures.ended,
-                                   net_sent(rt->net), net_received(rt->net)};
+                                   net_sent(rt->net), net_received(rt->net),
+                                   rt->stats.steals_won};
         switch (term_judge(&rt->term, &mine)) {
         case TERM_WAIT:
             return;
         case TERM_REPORT:
             report(rt);
             return;
+        case TERM_STUCK:
+            shared_end(rt); /* they wait for constants: not any more */
+            term_start(&rt->term);
+            send_wave(rt);
+            break;
         case TERM_AGAIN:
             term_start(&rt->term);
             send_wave(rt);
@@ -109,7 +127,7 @@ void broker_on_count(struct runtime *rt, struct net_message *m)
 {
     const struct wire_count *body = m->body;
     struct term_counts counts = {body->created, body->ended, body->sent,
-                                 body->received};
+                                 body->received, body->taken};
 
     if (!term_count(&rt->term, body->wave, &counts))
         log_error(&rt->log, "rank %d answered a question that is not asked",

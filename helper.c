@@ -9,7 +9,8 @@
  * It touches three things only: the net, the thief's end of the deques, and
  * node memory.  Every other message it puts aside, in order, for the main
  * thread, which takes them at its next library call.  User code never runs on
- * it, and it never looks into the runtime's own tables.
+ * it, and it never looks into the runtime's own tables, but for that of the
+ * constants, which has a lock.
  *
  * When it looks:
  *  - the main thread sleeps: never.  It is roused when work has come.
@@ -152,7 +153,7 @@ static void serve(void *ctx, struct net_message *m)
 {
     struct helper *h = ctx;
 
-    if (transfer_serve(&h->rt->node, h->rt->net, m))
+    if (transfer_serve(&h->rt->node, h->rt->net, m) || shared_serve(h->rt, m))
         return;
     if (m->type == WIRE_TASKS && is_away(h) && pass_on(h, m))
         return;

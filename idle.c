@@ -112,7 +112,7 @@ static bool is_called(struct runtime *rt)
 {
 
     if (net_has_mail(rt->net) || helper_has_mail(rt->helper) ||
-        signals_asked(SIGNALS_PEEK))
+        shared_has_news(&rt->shared) || signals_asked(SIGNALS_PEEK))
         return true;
     return !rt->is_draining && rt->config.steal_local && has_loot(rt);
 }

@@ -450,6 +450,7 @@ static void look_at_mpi(struct net *net)
     if (!is_look_due(net, from_ns))
         return;
     ferry_poll(net->ferry);
+    cast_poll(&net->cast);
     uint64_t now_ns = clock_now_ns();
     set_look(net, now_ns, now_ns - from_ns);
 }
@@ -499,6 +500,14 @@ int net_send(struct net *net, int dst, unsigned type, const void *body,
     if (own == NET_TAKE)
         free(data);
     return status;
+}
+
+void net_cast(struct net *net, int root, void *data, size_t len,
+              void (*landed)(void *ctx), void *ctx)
+{
+    lock(net);
+    cast_begin(&net->cast, root, data, len, landed, ctx);
+    unlock(net);
 }
 
 unsigned net_poll(struct net *net)
@@ -551,7 +560,8 @@ bool net_has_mail(struct net *net)
 
 bool net_is_moving(const struct net *net)
 {
-    return number(&net->mails) || (net->ferry && ferry_moving(net->ferry));
+    return number(&net->mails) || cast_is_moving(&net->cast) ||
+           (net->ferry && ferry_moving(net->ferry));
 }
 
 bool net_is_watcher(const struct net *net)
@@ -594,6 +604,7 @@ static bool look(struct net *net)
 
     lock(net);
     bool found = net->ferry && ferry_look(net->ferry);
+    found |= cast_look(&net->cast);
     if (number(&net->mails))
         retry_mail(net);
     unlock(net);
@@ -607,8 +618,9 @@ bool net_wait(struct net *net, uint64_t until_ns)
 {
     bool found = false;
     uint64_t now_ns = clock_now_ns();
-    uint64_t events =
-        net_received(net) + (net->ferry ? ferry_steps(net->ferry) : 0);
+    uint64_t events = net_received(net) +
+                      (net->ferry ? ferry_steps(net->ferry) : 0) +
+                      number(&net->cast.steps);
 
     if (events != net->nap_events || !net->nap_since_ns)
         shorten_naps(net, now_ns);
@@ -654,5 +666,7 @@ int net_status(const struct net *net)
 {
     int status = atomic_load_explicit(&net->failed, memory_order_relaxed);
 
+    if (!status)
+        status = atomic_load_explicit(&net->cast.failed, memory_order_relaxed);
     return status || !net->ferry ? status : ferry_status(net->ferry);
 }

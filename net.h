@@ -76,6 +76,15 @@ void net_close(struct net *net);
 int net_send(struct net *net, int dst, unsigned type, const void *body,
              void *data, size_t data_len, enum net_own own);
 
+/* Broadcasts so many bytes, 1 at least, from the watcher of node `root` to
+ * those of all others.  For handlers on watchers, where there are several
+ * nodes: each calls it for the same broadcasts in the same order, and for the
+ * next one not before the last has landed.  data stays until landed(ctx) is
+ * called, as a message is delivered, on whichever thread polls.  Counts as no
+ * message; net_is_moving() meanwhile. */
+void net_cast(struct net *net, int root, void *data, size_t len,
+              void (*landed)(void *ctx), void *ctx);
+
 /* Delivers what has arrived and moves what is under way; returns how many
  * messages were delivered.  A rank that spins for want of work calls this
  * each time round. */

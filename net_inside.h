@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "net.h"
+#include "net_cast.h"
 #include "net_ferry.h"
 #include "net_join.h"
 #include "net_letter.h"
@@ -21,6 +22,7 @@ struct net {
     struct node *node;
     const struct log *log;
     struct ferry *ferry; /* NULL: one rank */
+    struct cast cast;    /* a watcher's */
     int rank, size;
     size_t eager_bytes;
     bool is_locked; /* there may be a helper: take the pump */

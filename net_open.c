@@ -104,6 +104,19 @@ static int furnish(struct net *net, struct node *node,
     return status;
 }
 
+/* Once all are known to have come this far: the watchers make a communicator
+ * of their own, which takes a collective call of MPI's.  The others know no
+ * more until they hear from one of them. */
+static int open_cast(struct net *net)
+{
+    int status = 0;
+
+    if (net->is_watcher)
+        status = cast_open(&net->cast, &net->join,
+                           (size_t)net->join.hello.piece_bytes);
+    return net->join.nodes > 1 ? join_agree(&net->join, status) : 0;
+}
+
 static void drop_queue(struct letter_queue *queue)
 {
     struct letter *letter;
@@ -114,6 +127,7 @@ static void drop_queue(struct letter_queue *queue)
 
 static void demolish(struct net *net)
 {
+    cast_close(&net->cast);
     ferry_close(net->ferry);
     for (int local = 0; net->mail && local < net->join.locals; local++)
         drop_queue(&net->mail[local]);
@@ -216,6 +230,8 @@ int net_open(struct net **net, struct node *node, const struct net_start *s)
         if (!n->join.is_stuck)
             status = join_agree(&n->join, status);
     }
+    if (!status)
+        status = open_cast(n);
     if (status) {
         if (!n->join.is_stuck)
             demolish(n);

@@ -26,6 +26,7 @@
 #include "node.h"
 #include "registry.h"
 #include "scoop.h"
+#include "shared.h"
 #include "steal.h"
 #include "term.h"
 #include "timer.h"
@@ -114,6 +115,7 @@ struct runtime {
     struct worker worker;
     struct steal steal;
     struct term term;
+    struct shared shared;
     struct node node;
     struct net *net;
     struct helper *helper;  /* NULL: none */

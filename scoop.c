@@ -168,6 +168,14 @@ static handler *const handlers[WIRE_TYPES] = {
     [WIRE_COUNT] = broker_on_count,
     [WIRE_STOP] = broker_on_stop,
     [WIRE_DUMP] = on_dump,
+    [WIRE_CONST_ASK] = shared_on_message,
+    [WIRE_CONST_START] = shared_on_message,
+    [WIRE_CONST_MATE] = shared_on_message,
+    [WIRE_CONST_READY] = shared_on_message,
+    [WIRE_CONST_COMMIT] = shared_on_message,
+    [WIRE_CONST_DONE] = shared_on_message,
+    [WIRE_CONST_ANSWER] = shared_on_message,
+    [WIRE_CONST_END] = shared_on_message,
 };
 
 static void deliver(void *ctx, struct net_message *m)
@@ -276,6 +284,8 @@ static int farm(struct runtime *rt)
 
     set_up(rt);
     int err = worker_init(rt);
+    if (!err)
+        err = shared_init(&rt->shared);
     if (err) {
         log_error(&rt->log, "cannot start: %s", scoop_strerror(err));
         net_abort(rt->net, 1); /* the others have begun */
@@ -295,6 +305,7 @@ static int farm(struct runtime *rt)
     int status = rt->status;
     net_close(rt->net);
     worker_fini(rt);
+    shared_fini(&rt->shared);
     future_table_fini(&rt->futures);
     future_table_fini(&rt->guests);
     registry_close(&rt->registry);

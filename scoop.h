@@ -846,6 +846,142 @@ SCOOP_API int scoop_unpack(json_t *in, const char *format, ...);
 
 #endif /* SCOOP_NO_JSON */
 
+/* ---- Constants -------------------------------------------------------- */
+
+/* A constant is a value under a name that every rank of the farm can look at:
+ * a model, a table, a task chosen at run time.  Its bytes are there once for
+ * each node, however many ranks that has.  It never changes; it may be deleted
+ * and its name be defined anew.
+ *
+ * All ranks see the same constants come and go in the same order, which is
+ * that in which rank 0 hears of them.  Of two that define one name only one
+ * succeeds, the other gets SCOOP_EEXISTS, wherever they are.
+ *
+ * Names are 1 to SCOOP_CONST_NAME_MAX bytes long, any but the zero byte.  All
+ * calls are made from a task.  Those that wait take `.timeout` in seconds as
+ * the waits above do; meanwhile their rank runs other tasks. */
+#define SCOOP_CONST_NAME_MAX 255
+
+enum scoop_const_kind {
+    SCOOP_CONST_TYPED = 1, /* bytes of one known size */
+    SCOOP_CONST_BYTES = 2, /* bytes of any length */
+    SCOOP_CONST_JSON = 3,
+    SCOOP_CONST_TASK = 4
+};
+
+struct json_t; /* Jansson's */
+
+/* One constant: to be defined, or as it was found. */
+struct scoop_const {
+    const char *name;
+    enum scoop_const_kind kind;
+    const void *data;              /* typed, bytes: aligned to 64 once found */
+    size_t len;                    /* of data */
+    const struct json_t *json;     /* JSON */
+    const struct scoop_task *task; /* task */
+    uint64_t version;              /* found: see scoop_const_version() */
+};
+
+/* int err = scoop_const_set(name, &value, .timeout = seconds);
+ *
+ * Defines a constant of the type of `value`, which is copied.  Returns 0 once
+ * every rank has it, SCOOP_EEXISTS (the name is defined already; nothing has
+ * changed), SCOOP_EINVAL (the name; NULL), SCOOP_ENOMEM (some node has no
+ * room for it: then no rank has it), SCOOP_ETIMEDOUT: the definition goes on,
+ * and will be seen by scoop_const_get() if it succeeds.  Ranks that are in a
+ * long function take part all the same if they have a helper thread.
+ *
+ * A value that is written with commas needs parentheses of its own:
+ * scoop_const_set("p", (&(struct point){1, 2})). */
+/* int err = scoop_const_set_bytes(name, data, len, .timeout = seconds);
+ * int err = scoop_const_set_json(name, json, .timeout = seconds);
+ * int err = scoop_const_set_task(name, &scoop_task_fn, .timeout = seconds);
+ *
+ * The same with so many bytes (0 is fine), with any JSON value (borrowed;
+ * SCOOP_EJSON if it cannot be written), with a task (SCOOP_ENOTASK if it is not
+ * registered). */
+/* int err = scoop_const_set_many(consts, n, .timeout = seconds);
+ *
+ * Defines n of them, of whatever kinds, all or none: SCOOP_EEXISTS if one of
+ * the names is taken or occurs twice, SCOOP_ELIMIT if those of 4 KiB and less
+ * have more than 64 MiB together. */
+
+/* const struct model *m;
+ * int err = scoop_const_get(name, &m, .timeout = seconds);
+ *
+ * Waits until there is such a constant and lends it: no copy is made, and the
+ * pointer is valid until the constant is deleted or the farm ends.  The memory
+ * may be read-only.  Without `.timeout` it waits without end, with SCOOP_NOW
+ * not at all.  Returns
+ *   0
+ *   SCOOP_ETIMEDOUT  it is not there yet
+ *   SCOOP_ENOCONST   it will not be: it has been deleted (and not defined
+ *                    anew so far), or the farm is ending, all that is left in
+ *                    it waiting for constants that nobody defines
+ *   SCOOP_EINVAL     the name; it is of another kind, or another size
+ * and leaves the pointer alone unless it is 0. */
+/* int err = scoop_const_get_bytes(name, &data, &len, .timeout = seconds);
+ * int err = scoop_const_get_json(name, &json, .timeout = seconds);
+ * int err = scoop_const_get_task(name, &task, .timeout = seconds);
+ *
+ * The same for the other kinds, with `const void *data; size_t len` (also for
+ * a typed constant; len may be NULL), `json_t *json` (borrowed, decoded once
+ * for each rank, not to be changed) and `const struct scoop_task *task`. */
+
+/* int err = scoop_const_delete(name, .timeout = seconds);
+ *
+ * Deletes the constant on every rank and returns when all have done so: no
+ * pointer to it is valid any more.  The name may then be defined anew.
+ * Returns 0, SCOOP_ENOCONST (there is none of that name), SCOOP_ETIMEDOUT
+ * (the deletion goes on), SCOOP_EINVAL, SCOOP_ENOMEM. */
+#ifndef __cplusplus
+#define scoop_const_set(name, ...)                                             \
+    scoop_const_set_((name), sizeof *(SCOOP_FIRST_(__VA_ARGS__, 0)),           \
+                     (struct scoop_const_in_){.data = __VA_ARGS__})
+#define scoop_const_set_bytes(name, bytes, ...)                                \
+    scoop_const_set_bytes_((name),                                             \
+                           (struct scoop_const_in_){.data = (bytes),           \
+                                                    .len = __VA_ARGS__})
+#define scoop_const_set_json(name, ...)                                        \
+    scoop_const_set_json_((name), (struct scoop_const_in_){.json = __VA_ARGS__})
+#define scoop_const_set_task(name, ...)                                        \
+    scoop_const_set_task_((name), (struct scoop_const_in_){.task = __VA_ARGS__})
+#define scoop_const_set_many(consts, ...)                                      \
+    scoop_const_set_many_((consts),                                            \
+                          (struct scoop_const_in_){.len = __VA_ARGS__})
+#define scoop_const_get(name, ...)                                             \
+    scoop_const_get_((name), sizeof **(SCOOP_FIRST_(__VA_ARGS__, 0)),          \
+                     (struct scoop_const_out_){.where = __VA_ARGS__})
+#define scoop_const_get_bytes(name, bytes, ...)                                \
+    scoop_const_get_bytes_((name),                                             \
+                           (struct scoop_const_out_){.data = (bytes),          \
+                                                     .len = __VA_ARGS__})
+#define scoop_const_get_json(name, ...)                                        \
+    scoop_const_get_json_((name),                                              \
+                          (struct scoop_const_out_){.json = __VA_ARGS__})
+#define scoop_const_get_task(name, ...)                                        \
+    scoop_const_get_task_((name),                                              \
+                          (struct scoop_const_out_){.task = __VA_ARGS__})
+#define scoop_const_delete(...)                                                \
+    scoop_const_delete_((struct scoop_const_in_){.name = __VA_ARGS__})
+#endif
+
+/* The plain-function forms; options may be NULL.  scoop_const_set_of() is
+ * scoop_const_set_many().  scoop_const_get_of() fills *found; found->kind is
+ * the kind that is wanted, 0 for any (of a JSON constant json, of a task
+ * constant task, of the others data and len). */
+SCOOP_API int scoop_const_set_of(const struct scoop_const *consts, size_t n,
+                                 const struct scoop_wait_options *options);
+SCOOP_API int scoop_const_get_of(const char *name, struct scoop_const *found,
+                                 const struct scoop_wait_options *options);
+SCOOP_API int scoop_const_delete_of(const char *name,
+                                    const struct scoop_wait_options *options);
+
+/* How often the name has been defined, as far as this rank knows: 1 for the
+ * first constant of that name, 2 for the one after it was deleted, ...  0 if
+ * there is none at present.  Does not wait. */
+SCOOP_API uint64_t scoop_const_version(const char *name);
+
 /* ---- Errors ----------------------------------------------------------- */
 
 #define SCOOP_PARENTS_KEPT 16
@@ -938,6 +1074,134 @@ static inline int scoop_join_(scoop_future future, struct scoop_wait_ w)
 }
 #endif
 
+/* Constants: what stands behind the macros. */
+#define SCOOP_FIRST_(first, ...) first
+
+struct scoop_const_in_ {
+    const char *name;
+    const void *data;
+    const struct json_t *json;
+    const struct scoop_task *task;
+    size_t len;
+    double timeout;
+};
+struct scoop_const_out_ {
+    void *where;
+    const void **data;
+    struct json_t **json;
+    const struct scoop_task **task;
+    size_t *len;
+    double timeout;
+};
+
+static inline int scoop_const_set_one_(const char *name,
+                                       enum scoop_const_kind kind, size_t len,
+                                       struct scoop_const_in_ in)
+{
+    struct scoop_wait_options options;
+    struct scoop_const one;
+    one.name = name;
+    one.kind = kind;
+    one.data = in.data;
+    one.len = len;
+    one.json = in.json;
+    one.task = in.task;
+    one.version = 0;
+    options.timeout = in.timeout;
+    return scoop_const_set_of(&one, 1, &options);
+}
+
+static inline int scoop_const_get_one_(const char *name,
+                                       enum scoop_const_kind kind,
+                                       struct scoop_const *found,
+                                       double timeout)
+{
+    struct scoop_wait_options options;
+    found->kind = kind;
+    found->data = 0;
+    found->len = 0;
+    options.timeout = timeout;
+    return scoop_const_get_of(name, found, &options);
+}
+
+/* As scoop_const_get(): *(T **)where = the address, if the size is that. */
+SCOOP_API int scoop_const_get_typed(const char *name, void *where, size_t size,
+                                    const struct scoop_wait_options *options);
+
+#ifndef __cplusplus
+static inline int scoop_const_set_(const char *name, size_t size,
+                                   struct scoop_const_in_ in)
+{
+    return scoop_const_set_one_(name, SCOOP_CONST_TYPED, size, in);
+}
+static inline int scoop_const_set_bytes_(const char *name,
+                                         struct scoop_const_in_ in)
+{
+    return scoop_const_set_one_(name, SCOOP_CONST_BYTES, in.len, in);
+}
+static inline int scoop_const_set_json_(const char *name,
+                                        struct scoop_const_in_ in)
+{
+    return scoop_const_set_one_(name, SCOOP_CONST_JSON, 0, in);
+}
+static inline int scoop_const_set_task_(const char *name,
+                                        struct scoop_const_in_ in)
+{
+    return scoop_const_set_one_(name, SCOOP_CONST_TASK, 0, in);
+}
+static inline int scoop_const_set_many_(const struct scoop_const *consts,
+                                        struct scoop_const_in_ in)
+{
+    struct scoop_wait_options options;
+    options.timeout = in.timeout;
+    return scoop_const_set_of(consts, in.len, &options);
+}
+static inline int scoop_const_get_(const char *name, size_t size,
+                                   struct scoop_const_out_ out)
+{
+    struct scoop_wait_options options;
+    options.timeout = out.timeout;
+    return scoop_const_get_typed(name, out.where, size, &options);
+}
+static inline int scoop_const_delete_(struct scoop_const_in_ in)
+{
+    struct scoop_wait_options options;
+    options.timeout = in.timeout;
+    return scoop_const_delete_of(in.name, &options);
+}
+#endif
+
+static inline int scoop_const_get_bytes_(const char *name,
+                                         struct scoop_const_out_ out)
+{
+    struct scoop_const found;
+    int err =
+        scoop_const_get_one_(name, SCOOP_CONST_BYTES, &found, out.timeout);
+    if (!err && out.data)
+        *out.data = found.data;
+    if (!err && out.len)
+        *out.len = found.len;
+    return err;
+}
+static inline int scoop_const_get_json_(const char *name,
+                                        struct scoop_const_out_ out)
+{
+    struct scoop_const found;
+    int err = scoop_const_get_one_(name, SCOOP_CONST_JSON, &found, out.timeout);
+    if (!err && out.json)
+        *out.json = (struct json_t *)found.json;
+    return err;
+}
+static inline int scoop_const_get_task_(const char *name,
+                                        struct scoop_const_out_ out)
+{
+    struct scoop_const found;
+    int err = scoop_const_get_one_(name, SCOOP_CONST_TASK, &found, out.timeout);
+    if (!err && out.task)
+        *out.task = found.task;
+    return err;
+}
+
 /* Without options: decided when the program is compiled. */
 static inline scoop_future scoop_submit_(struct scoop_task *task,
                                          const void *arg, size_t arg_len,
@@ -983,6 +1247,88 @@ template <typename T> struct scoop_sizeof_ {
 template <> struct scoop_sizeof_<scoop_none> {
     static constexpr size_t value = 0;
 };
+template <typename T>
+static inline int scoop_const_set(const char *name, const T *value,
+                                  double timeout = 0)
+{
+    struct scoop_const_in_ in = scoop_const_in_();
+    in.data = value;
+    in.timeout = timeout;
+    return scoop_const_set_one_(name, SCOOP_CONST_TYPED, sizeof(T), in);
+}
+static inline int scoop_const_set_bytes(const char *name, const void *data,
+                                        size_t len, double timeout = 0)
+{
+    struct scoop_const_in_ in = scoop_const_in_();
+    in.data = data;
+    in.timeout = timeout;
+    return scoop_const_set_one_(name, SCOOP_CONST_BYTES, len, in);
+}
+static inline int scoop_const_set_json(const char *name,
+                                       const struct json_t *json,
+                                       double timeout = 0)
+{
+    struct scoop_const_in_ in = scoop_const_in_();
+    in.json = json;
+    in.timeout = timeout;
+    return scoop_const_set_one_(name, SCOOP_CONST_JSON, 0, in);
+}
+static inline int scoop_const_set_task(const char *name,
+                                       const struct scoop_task *task,
+                                       double timeout = 0)
+{
+    struct scoop_const_in_ in = scoop_const_in_();
+    in.task = task;
+    in.timeout = timeout;
+    return scoop_const_set_one_(name, SCOOP_CONST_TASK, 0, in);
+}
+static inline int scoop_const_set_many(const struct scoop_const *consts,
+                                       size_t n, double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_const_set_of(consts, n, &options);
+}
+template <typename T>
+static inline int scoop_const_get(const char *name, const T **where,
+                                  double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_const_get_typed(name, where, sizeof(T), &options);
+}
+static inline int scoop_const_get_bytes(const char *name, const void **data,
+                                        size_t *len, double timeout = 0)
+{
+    struct scoop_const_out_ out = scoop_const_out_();
+    out.data = data;
+    out.len = len;
+    out.timeout = timeout;
+    return scoop_const_get_bytes_(name, out);
+}
+static inline int scoop_const_get_json(const char *name, struct json_t **json,
+                                       double timeout = 0)
+{
+    struct scoop_const_out_ out = scoop_const_out_();
+    out.json = json;
+    out.timeout = timeout;
+    return scoop_const_get_json_(name, out);
+}
+static inline int scoop_const_get_task(const char *name,
+                                       const struct scoop_task **task,
+                                       double timeout = 0)
+{
+    struct scoop_const_out_ out = scoop_const_out_();
+    out.task = task;
+    out.timeout = timeout;
+    return scoop_const_get_task_(name, out);
+}
+static inline int scoop_const_delete(const char *name, double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_const_delete_of(name, &options);
+}
 #define SCOOP_SIZEOF_(type) scoop_sizeof_<type>::value
 #define SCOOP_ALIGNOF_(type) alignof(type)
 #else

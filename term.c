@@ -16,6 +16,13 @@
  *
  * so all tasks had ended, and as only a task creates tasks, none can come.
  *
+ * A rank may also answer when all that it has is parked tasks that only a
+ * message can make go on.  If two waves in a row then find the same counts, and
+ * no message under way between them, nothing can ever happen again, but for
+ * what rank 0 does about it (TERM_STUCK): between the two waves every rank was
+ * parked, since one that was not would have got there by a message or by a task
+ * taken out of a mate's deque, and both are counted.
+ *
  * Phase DRAIN is the same on messages, after all ranks were told to begin
  * nothing new, so that the communicator is left clean.  The wave's own
  * messages are part of the counts: between two reports of each rank, size - 1
@@ -79,6 +86,7 @@ static void add(struct term_counts *sum, const struct term_counts *c)
     sum->ended += c->ended;
     sum->sent += c->sent;
     sum->received += c->received;
+    sum->taken += c->taken;
 }
 
 bool term_count(struct term *t, uint64_t wave, const struct term_counts *c)
@@ -93,16 +101,19 @@ bool term_count(struct term *t, uint64_t wave, const struct term_counts *c)
 static enum term_verdict conclude(struct term *t)
 {
     uint64_t own = 2 * (uint64_t)(t->size - 1);
-    bool is_quiet = false;
+    bool is_still = t->has_last && t->last.received + own == t->sum.sent;
+    bool is_quiet = is_still;
 
-    if (t->has_last && t->phase == TERM_TASKS)
-        is_quiet = t->last.ended == t->sum.created;
-    else if (t->has_last)
-        is_quiet = t->last.received + own == t->sum.sent;
+    if (t->phase == TERM_TASKS) {
+        is_quiet = t->has_last && t->last.ended == t->sum.created;
+        is_still = is_still && t->last.created == t->sum.created &&
+                   t->last.ended == t->sum.ended &&
+                   t->last.taken == t->sum.taken;
+    }
     t->last = t->sum;
     t->has_last = true;
     if (!is_quiet)
-        return TERM_AGAIN;
+        return is_still ? TERM_STUCK : TERM_AGAIN;
     if (t->phase == TERM_DRAIN)
         return TERM_DONE;
     t->phase = TERM_DRAIN;

@@ -12,6 +12,7 @@
 struct term_counts {
     uint64_t created, ended; /* tasks, at their homes */
     uint64_t sent, received; /* messages */
+    uint64_t taken;          /* tasks that this rank took from mates */
 };
 
 enum term_phase {
@@ -23,6 +24,7 @@ enum term_verdict {
     TERM_WAIT,   /* not all counts are in, or this rank is not idle */
     TERM_REPORT, /* send `sum` to the parent */
     TERM_AGAIN,  /* rank 0: start the next wave */
+    TERM_STUCK,  /* rank 0: tasks are left, and none of them can go on */
     TERM_DONE    /* rank 0: nothing is left anywhere */
 };
 

@@ -30,7 +30,15 @@
     X(WAVE, wave, MAIN, "down the tree: report your counts when idle")         \
     X(COUNT, count, MAIN, "up the tree: the counts")                           \
     X(STOP, stop, MAIN, "down the tree: the farm ends")                        \
-    X(DUMP, dump, MAIN, "write down your state")
+    X(DUMP, dump, MAIN, "write down your state")                               \
+    X(CONST_ASK, const_ask, HELPER, "to rank 0: define these, or delete one")  \
+    X(CONST_START, const_start, HELPER, "to watchers, down: a change begins")  \
+    X(CONST_MATE, const_start, HELPER, "to a mate: what the change is")        \
+    X(CONST_READY, const_up, HELPER, "up: all below me could, or could not")   \
+    X(CONST_COMMIT, const_up, HELPER, "down: do it, or drop it")               \
+    X(CONST_DONE, const_up, HELPER, "up: all below me have done it")           \
+    X(CONST_ANSWER, const_answer, HELPER, "to who asked: how it went")         \
+    X(CONST_END, const_end, HELPER, "down: who waits for one waits in vain")
 
 enum wire_who { WIRE_MAIN, WIRE_HELPER };
 
@@ -115,12 +123,41 @@ struct wire_count {
     uint64_t wave;
     uint64_t created, ended;
     uint64_t sent, received;
+    uint64_t taken;
 };
 struct wire_stop {
     int32_t status;
     uint32_t unused;
 };
 struct wire_dump {
+    uint64_t unused;
+};
+struct wire_const_ask { /* data: the catalogue */
+    uint64_t token;     /* the asker's own, handed back */
+    uint32_t what;      /* enum shared_what */
+    uint32_t parts;
+    int32_t definer;
+    uint32_t unused;
+};
+struct wire_const_start { /* CONST_MATE has the catalogue as its data */
+    uint64_t number, token;
+    uint64_t catalogue_bytes;
+    uint32_t what;
+    uint32_t parts;
+    int32_t definer;
+    uint32_t unused;
+};
+struct wire_const_up {
+    uint64_t number;
+    int32_t status;
+    uint32_t unused;
+};
+struct wire_const_answer {
+    uint64_t token;
+    int32_t status;
+    uint32_t unused;
+};
+struct wire_const_end {
     uint64_t unused;
 };
 
@@ -135,7 +172,11 @@ _Static_assert(sizeof(struct wire_started) == 24, "wire format");
 _Static_assert(sizeof(struct wire_cancel) == 24, "wire format");
 _Static_assert(sizeof(struct wire_asked) == 24, "wire format");
 _Static_assert(sizeof(struct wire_wave) == 16, "wire format");
-_Static_assert(sizeof(struct wire_count) == 40, "wire format");
+_Static_assert(sizeof(struct wire_count) == 48, "wire format");
+_Static_assert(sizeof(struct wire_const_ask) == 24, "wire format");
+_Static_assert(sizeof(struct wire_const_start) == 40, "wire format");
+_Static_assert(sizeof(struct wire_const_up) == 16, "wire format");
+_Static_assert(sizeof(struct wire_const_answer) == 16, "wire format");
 
 #define WIRE_BODY_MAX 48u
 

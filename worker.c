@@ -316,7 +316,8 @@ static bool is_needed_elsewhere(const struct runtime *rt)
     return !link_is_empty(&w->ready) ||
            (w->timers.first && clock_is_past(w->timers.first->at_ns)) ||
            is_clogged(rt) || rt->is_stopping || w->early ||
-           net_has_mail(rt->net) || helper_has_mail(rt->helper);
+           net_has_mail(rt->net) || helper_has_mail(rt->helper) ||
+           shared_has_news(&rt->shared);
 }
 
 static void strand_main(void *arg)
@@ -465,6 +466,8 @@ static void take_mail(struct runtime *rt, bool is_keen)
         net_poll(rt->net);
     if (helper_has_mail(rt->helper))
         helper_deliver(rt->helper);
+    if (shared_has_news(&rt->shared))
+        shared_attend(rt);
     if (net_status(rt->net)) /* a message was lost; net has said why */
         net_abort(rt->net, 1);
 }
@@ -588,13 +591,29 @@ int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
 
 /* ---- The scheduler ---------------------------------------------------- */
 
-bool worker_is_idle(const struct runtime *rt)
+/* Nothing is queued, nor asked for, and no message is put aside. */
+static bool has_nothing_to_do(const struct runtime *rt)
 {
     const struct worker *w = &rt->worker;
 
-    return !w->live && !lanes_fixed_count(&rt->lanes) && !w->early &&
-           !helper_has_mail(rt->helper) && link_is_empty(&rt->guests.guests) &&
-           lanes_is_empty(&rt->lanes);
+    return !lanes_fixed_count(&rt->lanes) && !w->early &&
+           !helper_has_mail(rt->helper) && lanes_is_empty(&rt->lanes) &&
+           !shared_is_busy(&rt->shared);
+}
+
+bool worker_is_idle(const struct runtime *rt)
+{
+    return !rt->worker.live && link_is_empty(&rt->guests.guests) &&
+           has_nothing_to_do(rt);
+}
+
+bool worker_is_stuck(const struct runtime *rt)
+{
+    const struct worker *w = &rt->worker;
+
+    return has_nothing_to_do(rt) && link_is_empty(&w->ready) &&
+           !w->timers.first && !rt->frame && !shared_has_news(&rt->shared) &&
+           !net_is_moving(rt->net);
 }
 
 /* Messages, timers, the deque's news; whether there is something to run. */

@@ -72,6 +72,9 @@ void worker_ask(struct runtime *rt, struct frame *frame);
 
 /* No task is queued, parked or running here (the root included). */
 bool worker_is_idle(const struct runtime *rt);
+/* Or all that is here is parked, without a time-out: only a message can make
+ * it go on. */
+bool worker_is_stuck(const struct runtime *rt);
 /* Messages, timers, the deque's news; whether there is something to run.
  * is_keen: this rank has nothing better to do than to look. */
 bool worker_look_around(struct runtime *rt, bool is_keen);

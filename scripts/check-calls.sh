@@ -24,14 +24,15 @@ calls() {
 }
 
 net=$(echo net.[ch] net_*.[ch])
+node=$(echo node.c node_*.c)
 forbid "$net scoop.h" '\bP?MPI_\w+' "MPI is for net.c"
 forbid clock.c "$(calls 'clock_gettime|clock_nanosleep|timespec_get|gettimeofday|time|times')" \
     "time is for clock.c"
 forbid clock.c "$(calls 'nanosleep|usleep|sleep')" "sleep is for clock.c"
-forbid node.c '\b(shm_open|shm_unlink|memfd_create|shmget|shmat|MAP_SHARED\w*)\b' \
+forbid "$node" '\b(shm_open|shm_unlink|memfd_create|shmget|shmat|MAP_SHARED\w*)\b' \
     "shared memory is for node.c"
 forbid node.c '\b(SYS_futex|__NR_futex|FUTEX_\w+)\b' "futexes are for node.c"
-forbid "node.c fiber.c" "$(calls 'mmap|munmap|mprotect')" \
+forbid "$node fiber.c" "$(calls 'mmap|munmap|mprotect')" \
     "mapping is for node.c, and for fiber.c's stacks"
 
 # Nothing ends the user's program behind its back: where a job cannot go on,

@@ -9,6 +9,9 @@
  * Unlike the real net this one keeps nothing in order, and hands over what was
  * only lent (NET_BORROW) at the last moment that the contract allows.  What
  * the receiver may not keep is overwritten once its handler has returned.
+ *
+ * A broadcast lands at a watcher some time after both it and the root have
+ * called for it.  All must call for the same ones in the same order.
  */
 #include "net.h"
 
@@ -19,6 +22,7 @@
 #include "config.h"
 #include "node.h"
 #include "runtime.h"
+#include "shared.h"
 #include "transfer.h"
 #include "world.h"
 
@@ -39,10 +43,21 @@ struct letter {
     int src, dst;
     bool is_relayed; /* it is in its own node */
     bool is_for_helper;
+    bool is_cast; /* no message: a broadcast lands */
     enum net_own own;
     void *data;
     size_t len;
     uint64_t body[WIRE_BODY_MAX / 8];
+};
+
+/* A broadcast, from the first call for it to the last landing. */
+struct cast {
+    struct cast *next;
+    uint64_t number;
+    int root, landed;
+    size_t len;
+    void *data;    /* a copy of the root's; NULL: it has not called yet */
+    bool *waiting; /* by node: has called, before the root */
 };
 
 struct queue {
@@ -61,6 +76,12 @@ struct net {
     uint64_t sent, received;
     uint64_t nap_ns, nap_received, nap_since_ns;
     bool is_polling, is_helper_called;
+    /* Of a watcher: the broadcast that it has called for. */
+    uint64_t casts;
+    void *cast_data;
+    void (*cast_landed)(void *ctx);
+    void *cast_ctx;
+    bool has_landed;
 };
 
 /* ---- Letters ---------------------------------------------------------- */
@@ -127,6 +148,109 @@ static void call_helper(struct net *net)
     tick->is_relayed = true;
     sim_post(tick, 10000 + sim_below(TICK_NS));
 }
+
+/* ---- Broadcasts ------------------------------------------------------- */
+
+static struct cast *find_cast(uint64_t number, int root, size_t len)
+{
+    struct sim_world *w = sim_world;
+    struct cast *c = w->casts;
+
+    while (c && c->number != number)
+        c = c->next;
+    if (c && (c->root != root || c->len != len))
+        sim_fail("broadcast %llu is of %zu bytes from node %d, and of %zu "
+                 "bytes from node %d",
+                 (unsigned long long)number, len, root, c->len, c->root);
+    if (c)
+        return c;
+    c = calloc(1, sizeof *c);
+    if (c)
+        c->waiting = calloc((size_t)w->nodes, sizeof *c->waiting);
+    if (!c || !c->waiting)
+        sim_fail("no memory for a broadcast");
+    c->number = number;
+    c->root = root;
+    c->len = len;
+    c->next = w->casts;
+    w->casts = c;
+    return c;
+}
+
+static void post_landing(int node, size_t len)
+{
+    struct letter *letter = calloc(1, sizeof *letter);
+
+    if (!letter)
+        sim_fail("no memory for a letter");
+    letter->is_cast = true;
+    letter->dst = sim_world->watcher[node];
+    sim_post(letter, way_ns(REMOTE_NS, len));
+}
+
+void net_cast(struct net *net, int root, void *data, size_t len,
+              void (*landed)(void *ctx), void *ctx)
+{
+    struct sim_world *w = sim_world;
+    struct cast *c = find_cast(net->casts, root, len);
+
+    if (!net_is_watcher(net) || net->cast_data || !len)
+        sim_fail("rank %d may not call for a broadcast", net->rank->rank);
+    net->cast_data = data;
+    net->cast_landed = landed;
+    net->cast_ctx = ctx;
+    net->rank->looks = 0;
+    if (net->rank->node != root) {
+        memset(data, 0xdd, len);
+        if (c->data)
+            post_landing(net->rank->node, len);
+        else
+            c->waiting[net->rank->node] = true;
+        return;
+    }
+    c->data = malloc(len);
+    if (!c->data)
+        sim_fail("no memory for a broadcast");
+    memcpy(c->data, data, len);
+    post_landing(root, 0);
+    for (int node = 0; node < w->nodes; node++)
+        if (c->waiting[node])
+            post_landing(node, len);
+}
+
+static void forget_cast(struct cast *cast)
+{
+    struct cast **at = &sim_world->casts;
+
+    while (*at != cast)
+        at = &(*at)->next;
+    *at = cast->next;
+    free(cast->data);
+    free(cast->waiting);
+    free(cast);
+}
+
+/* What landed meanwhile is told when the watcher looks. */
+static void land(struct net *net)
+{
+    struct cast *c = sim_world->casts;
+
+    if (!net->has_landed)
+        return;
+    while (c->number != net->casts)
+        c = c->next;
+    if (net->rank->node != c->root)
+        memcpy(net->cast_data, c->data, c->len);
+    net->has_landed = false;
+    net->cast_data = NULL;
+    net->casts++;
+    if (++c->landed == sim_world->nodes)
+        forget_cast(c);
+    sim_progress();
+    net->cast_landed(net->cast_ctx);
+}
+
+/* ---- Arrival, once more ----------------------------------------------- */
 
 static void come_in(struct net *net, struct letter *letter)
 {
@@ -195,7 +319,7 @@ static void serve(void *ctx, struct net_message *m)
 {
     struct net *net = ctx;
 
-    if (!transfer_serve(net->node, net, m))
+    if (!transfer_serve(net->node, net, m) && !shared_serve(net->rank->rt, m))
         sim_fail("a message for the helper that it does not know: %s",
                  wire_name(m->type));
 }
@@ -231,6 +355,7 @@ static void help(struct net *net)
     if (!net->rank->is_in_user)
         return;
     relay(net);
+    land(net);
     while ((letter = take(&net->inbox))) {
         if (letter->is_for_helper)
             hand_over(net, letter, serve, net);
@@ -251,7 +376,15 @@ void sim_net_arrive(struct letter *letter)
         letter->is_relayed ? letter->dst : w->watcher[w->node_of[letter->dst]];
     struct net *net = w->rank[to].net;
 
-    if (letter->type == WIRE_NONE) {
+    if (letter->is_cast) {
+        free(letter);
+        if (!net)
+            sim_fail("a broadcast comes to a rank that has left");
+        net->has_landed = true;
+        net->rank->looks = 0;
+        if (w->params.has_helper)
+            call_helper(net);
+    } else if (letter->type == WIRE_NONE) {
         free(letter);
         if (net)
             help(net);
@@ -360,6 +493,8 @@ void net_close(struct net *net)
     if (sim_world->under_way)
         sim_fail("%llu messages are left at the end",
                  (unsigned long long)sim_world->under_way);
+    if (sim_world->casts)
+        sim_fail("a broadcast is left at the end");
     drop(&net->inbox);
     drop(&net->mpi);
     rank->net = NULL;
@@ -457,6 +592,7 @@ unsigned net_poll(struct net *net)
     sim_spend(LOOK_NS);
     relay(net);
     net->is_polling = true;
+    land(net);
     now = net->inbox; /* what comes by handlers waits for the next poll */
     if (!now.first)
         now.last = &now.first;
@@ -482,13 +618,13 @@ unsigned net_helper_poll(struct net *net, net_deliver_fn *deliver, void *ctx)
 bool net_has_mail(struct net *net)
 {
     sim_spend(sim_below(2 * LOOK_NS));
-    return net->inbox.first || net->mpi.first ||
+    return net->inbox.first || net->mpi.first || net->has_landed ||
            (net_is_watcher(net) && sim_chance(64));
 }
 
 bool net_is_moving(const struct net *net)
 {
-    return net->moving;
+    return net->moving || net->cast_data;
 }
 
 bool net_is_watcher(const struct net *net)
@@ -506,7 +642,7 @@ bool net_wait(struct net *net, uint64_t until_ns)
 {
     uint64_t now_ns = clock_now_ns(), end_ns;
 
-    if (!net_is_watcher(net) && !net->moving) {
+    if (!net_is_watcher(net) && !net_is_moving(net)) {
         node_sleep(net->node, until_ns);
         return true;
     }
@@ -524,7 +660,7 @@ bool net_wait(struct net *net, uint64_t until_ns)
     if (net->nap_ns > NAP_MAX_NS)
         net->nap_ns =
             now_ns - net->nap_since_ns > QUIET_NS ? NAP_LONG_NS : NAP_MAX_NS;
-    return net->mpi.first || net->inbox.first;
+    return net->mpi.first || net->inbox.first || net->has_landed;
 }
 
 size_t net_queued_bytes(const struct net *net)

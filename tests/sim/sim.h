@@ -28,12 +28,13 @@
 struct sim_params {
     uint64_t seed;
     int ranks;
-    int per_node;      /* ranks of a node; 0: all are on one */
-    int cpus;          /* of a node; 0: one for each rank */
-    bool is_wild;      /* long delays, and ranks that stand still for a while */
-    bool is_slow;      /* thieves are, up to 2 ms, to write their names */
-    bool has_helper;   /* a busy rank answers what a helper thread could */
-    uint64_t limit_ns; /* of virtual time; 0: 100 s */
+    int per_node;    /* ranks of a node; 0: all are on one */
+    int cpus;        /* of a node; 0: one for each rank */
+    bool is_wild;    /* long delays, and ranks that stand still for a while */
+    bool is_slow;    /* thieves are, up to 2 ms, to write their names */
+    bool has_helper; /* a busy rank answers what a helper thread could */
+    unsigned full_one_in; /* /dev/shm is full so often; 0: never */
+    uint64_t limit_ns;    /* of virtual time; 0: 100 s */
 };
 
 struct sim_report {

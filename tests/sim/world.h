@@ -11,6 +11,7 @@
 #include "fiber.h"
 
 struct letter;
+struct cast;
 struct net;
 struct runtime;
 
@@ -56,6 +57,7 @@ struct sim_world {
     void **memory; /* by node */
     struct fiber thread;
     struct fiber_pool pool;
+    struct cast *casts; /* broadcasts that not all have got */
     uint64_t under_way; /* messages that nobody has got */
     int ended;
     int waiting; /* at the barrier */
