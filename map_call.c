@@ -123,9 +123,24 @@ static int conclude(struct runtime *rt, struct map_job *job)
     return status;
 }
 
+int map_check_wanted(struct runtime *rt)
+{
+    const struct frame *frame = rt->frame;
+
+    if (!frame->is_asked &&
+        !(frame->task && (frame->task->flags & FUTURE_CANCELLED)))
+        return 0;
+    return runtime_fail(rt, SCOOP_ECANCELLED,
+                        "the task that calls was cancelled");
+}
+
 int map_run(struct runtime *rt, const struct map_order *order)
 {
     const struct scoop_map_options *o = &order->options;
+    int err = map_check_wanted(rt);
+
+    if (err)
+        return err;
     struct map_job *job = new_job(rt, order);
     struct future *whole = job ? map_new_piece(rt, job, 0, order->n) : NULL;
 

@@ -60,6 +60,10 @@ int map_run(struct runtime *rt, const struct map_order *order);
 int map_check_terms(struct runtime *rt, int retries, int priority,
                     uint16_t *out);
 
+/* SCOOP_ECANCELLED, with words, where the calling task was asked to stop: what
+ * it begins now would not be cancelled with it any more.  Else 0. */
+int map_check_wanted(struct runtime *rt);
+
 /* Bytes of one item, or block, of a range. */
 struct map_sizes {
     size_t in, out;

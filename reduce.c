@@ -453,6 +453,9 @@ int scoop_map_reduce_task(const struct scoop_task *task,
         return 0;
     if (--rt->calls_left == 0)
         worker_attend(rt);
+    err = map_check_wanted(rt);
+    if (err)
+        return err;
     struct scoop_wait_options wait = {options->timeout};
     uint64_t deadline_ns = public_deadline(&wait);
     like.path = call_next_path(rt->frame);
