@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "iter.h"
 #include "offer.h"
 #include "worker.h"
 
@@ -137,6 +138,10 @@ void call_abandon_children(struct runtime *rt, struct frame *frame)
     while (!link_is_empty(&frame->children)) {
         struct future *f = future_of_link(frame->children.next);
         bool was_cancelled = f->flags & FUTURE_CANCELLED;
+        if (f->state == FUTURE_ANCHOR) { /* they stand before the futures */
+            iter_close(rt, iter_of_anchor(f));
+            continue;
+        }
         if ((f->flags & FUTURE_BORROWS) && f->state != FUTURE_DONE) {
             unfinished += !was_cancelled;
             worker_cancel(rt, f);

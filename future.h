@@ -18,6 +18,7 @@ struct frame;
 struct map_job;
 struct slice;
 struct strand;
+struct watch;
 
 enum future_state {
     FUTURE_FREE,
@@ -28,7 +29,8 @@ enum future_state {
     FUTURE_RUNNING,  /* on a stack of this rank */
     FUTURE_EARLY,    /* home: its result is here, but not yet the deque's word
                       * that it was taken */
-    FUTURE_DONE      /* home: `status`, and result or error */
+    FUTURE_DONE,     /* home: `status`, and result or error */
+    FUTURE_ANCHOR    /* no future: an iterator among its task's (iter.h) */
 };
 
 enum future_flags {
@@ -40,7 +42,7 @@ enum future_flags {
     FUTURE_OWNS_RESULT = 1 << 5, /* result came from malloc */
     FUTURE_BORROWS = 1 << 6,     /* arg is the submitter's own memory */
     FUTURE_HAS_TERMS = 1 << 7,   /* home: see terms.h */
-    FUTURE_WATCHED = 1 << 8,     /* somebody is to be told when it ends */
+    FUTURE_WATCHED = 1 << 8,     /* home: `watchers`, not `waiter` (watch.h) */
     FUTURE_THEN = 1 << 9,        /* another task gets its result: rec.then */
     FUTURE_DECODED = 1 << 10     /* home, done: the result is a json_t */
 };
@@ -83,15 +85,16 @@ struct future {
     };
     uint8_t state; /* enum future_state */
     uint8_t size_class;
-    uint16_t flags; /* enum future_flags */
-    int8_t status;  /* once done: 0 or SCOOP_E... */
-    uint8_t debts;  /* see terms.h */
-    uint16_t unused;
-    struct link link;    /* home: siblings; guest: the rank's guests */
+    uint16_t flags;     /* enum future_flags */
+    int8_t status;      /* once done: 0 or SCOOP_E... */
+    uint8_t debts;      /* see terms.h; it is not freed before they are paid, */
+    uint16_t callbacks; /* nor before those that were added have ended */
+    struct link link;   /* home: siblings; guest: the rank's guests */
     struct frame *owner; /* home: who submitted it; NULL: detached */
     union {
-        struct strand *waiter; /* home: parked until it is done */
-        struct slice *slice;   /* guest piece: its part of the input */
+        struct strand *waiter;  /* home: parked until it is done */
+        struct watch *watchers; /* home, FUTURE_WATCHED: who is told */
+        struct slice *slice;    /* guest piece: its part of the input */
     };
     void *arg;
     union {

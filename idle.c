@@ -16,6 +16,7 @@
 
 #include "broker.h"
 #include "call.h"
+#include "callback.h"
 #include "clock.h"
 #include "dump.h"
 #include "helper.h"
@@ -186,6 +187,8 @@ void idle_search(struct runtime *rt)
     steal_begin(&rt->steal, since_ns);
     while (!worker_look_around(rt, true)) {
         worker_reclaim(rt); /* a guest that was robbed still counts as here */
+        if (!link_is_empty(&rt->worker.ready) || callback_is_due(rt))
+            continue; /* a thief has signed, and its result was here before */
         broker_idle(rt);
         if (rt->is_draining) {
             if (!rt->is_stopping)

@@ -25,6 +25,7 @@
 #include "json.h"
 #include "public.h"
 
+#define COPIED 96u /* bytes of text */
 #define WINDOW_ITEMS 4096u
 #define WINDOW_BYTES ((size_t)64 << 20)
 
@@ -40,7 +41,6 @@ static int check_task(struct runtime *rt, const struct scoop_task *task)
     return err;
 }
 
-/* *text is for the caller to drop, whatever is returned. */
 static int encode_argument(struct runtime *rt, const struct scoop_task *task,
                            const json_t *value, scoop_out *text)
 {
@@ -59,23 +59,47 @@ static int encode_argument(struct runtime *rt, const struct scoop_task *task,
     return err;
 }
 
-scoop_future scoop_submit_json(const struct scoop_task *task,
-                               const json_t *value,
+/* A long text becomes the future's, a short one is copied into it. */
+static scoop_future submit(struct runtime *rt, const struct scoop_task *task,
+                           const json_t *value,
+                           const struct scoop_submit_options *options,
+                           size_t *len)
+{
+    struct scoop_submit_options own = {0};
+    scoop_out text = {0};
+    int err = encode_argument(rt, task, value, &text);
+
+    if (err) {
+        value_drop(&text);
+        return public_no_future(err);
+    }
+    if (options)
+        own = *options;
+    own.borrow = 0;
+    own.take = text.len > COPIED;
+    if (own.take) {
+        void *fitting = realloc(text.data, text.len);
+        text.data = fitting ? fitting : text.data;
+    }
+    *len = text.len;
+    scoop_future f = scoop_submit_task(task, text.data, text.len, &own);
+    if (!own.take)
+        value_drop(&text);
+    return f;
+}
+
+scoop_future scoop_submit_json(const struct scoop_task *task, json_t *value,
                                const struct scoop_submit_options *options)
 {
     struct runtime *rt = runtime_current;
-    scoop_out text = {0};
+    int err = rt ? check_task(rt, task) : public_outside();
+    size_t len;
+    scoop_future f =
+        err ? public_no_future(err) : submit(rt, task, value, options, &len);
 
-    if (!rt)
-        return public_no_future(public_outside());
-    int err = check_task(rt, task);
-    if (!err)
-        err = encode_argument(rt, task, value, &text);
-    scoop_future future =
-        err ? public_no_future(err)
-            : scoop_submit_task(task, text.data, text.len, options);
-    value_drop(&text);
-    return future;
+    if (options && options->take)
+        json_decref(value);
+    return f;
 }
 
 /* ---- Wait ------------------------------------------------------------- */
@@ -173,6 +197,7 @@ struct window {
     const json_t *array;
     json_t *result;
     uint64_t deadline_ns;
+    struct scoop_submit_options each;
     struct item *item; /* a ring, by index % room */
     size_t room;
     size_t n, submitted, joined;
@@ -184,20 +209,14 @@ static void submit_item(struct runtime *rt, struct window *w)
 {
     const json_t *value = json_array_get(w->array, w->submitted);
     struct item *item = &w->item[w->submitted % w->room];
-    scoop_out text = {0};
 
-    w->status = encode_argument(rt, w->task, value, &text);
-    if (!w->status) {
-        item->len = text.len;
-        item->future = scoop_submit_task(w->task, text.data, text.len, NULL);
-        if (!item->future.id)
-            w->status = (int)(int64_t)item->future.generation;
+    item->future = submit(rt, w->task, value, &w->each, &item->len);
+    if (!item->future.id) {
+        w->status = (int)(int64_t)item->future.generation;
+        return;
     }
-    value_drop(&text);
-    if (!w->status) {
-        w->bytes += item->len;
-        w->submitted++;
-    }
+    w->bytes += item->len;
+    w->submitted++;
 }
 
 static void name_item(struct runtime *rt, size_t index)
@@ -275,8 +294,11 @@ int scoop_map_json_of(const struct scoop_task *task, const json_t *array,
                        .deadline_ns = public_deadline(&wait),
                        .n = json_array_size(array),
                        .room = WINDOW_ITEMS};
-    if (options && options->in_flight)
-        w.room = options->in_flight;
+    if (options) {
+        w.room = options->in_flight ? options->in_flight : w.room;
+        w.each.retries = options->retries;
+        w.each.priority = options->priority;
+    }
     if (w.room > w.n)
         w.room = w.n + !w.n;
     w.result = json_array();

@@ -20,7 +20,8 @@
  * `filled`, which is 0 as long as nobody uses priorities or places.  The other
  * lanes are made when they are first used; their rings in node memory are
  * small.  What is public of them is announced in one more word of node memory,
- * so that a thief who finds nothing has read two words in all.
+ * so that a thief who finds nothing has read two words in all.  What does not
+ * fit in a ring stays private until the owner comes by again.
  *
  * That word and sleep.  The owner sets a lane's bit by a seq_cst store before
  * it publishes there by a seq_cst operation (deque_publish), and then looks
@@ -47,6 +48,7 @@
 #include "scoop.h"
 
 #define FIXED_FIRST 64u
+#define FIXED_BITS (UINT32_MAX << LANES_FIXED)
 
 _Static_assert(NODE_LANES == LANES - 1, "all but the main one");
 _Static_assert(LANES == 2 * LANES_LEVELS && LANES <= 32, "two a level");
@@ -73,6 +75,12 @@ static uint32_t above(int level)
     unsigned levels = (unsigned)(TASK_PRIORITY_MAX - level);
 
     return (bit(2 * levels) - 1) | (bit(levels) - 1) << LANES_FIXED;
+}
+
+/* Lanes with tasks, about, the main one included. */
+static uint32_t in_use(const struct lanes *l)
+{
+    return (l->filled & (bit(LANES) - 1)) | bit(LANES_MAIN);
 }
 
 /* ---- The thief's end -------------------------------------------------- */
@@ -233,9 +241,11 @@ struct future *lanes_take(struct lanes *l)
 struct future *lanes_take_of(struct lanes *l, const struct frame *owner,
                              int level)
 {
-    for (unsigned lane = 0; lane < LANES; lane++) {
-        bool is_above = level_of_lane(lane) > level;
-        if (is_above && l->filled & bit(LANES_FIXED + lane / 2))
+    for (uint32_t bits = in_use(l); bits; bits &= bits - 1) {
+        unsigned lane = first_of(bits);
+        int here = level_of_lane(lane);
+        if (l->filled >> LANES_FIXED &&
+            l->filled & FIXED_BITS & above(here > level ? here - 1 : level))
             return NULL;
         struct future *f = take_from(l, lane);
         if (!f)
@@ -244,7 +254,7 @@ struct future *lanes_take_of(struct lanes *l, const struct frame *owner,
             return f;
         /* There is room: it was just there. */
         deque_push(deque_at(l, lane), &f->item);
-        if (is_above)
+        if (here > level)
             return NULL;
     }
     return NULL;
@@ -264,12 +274,6 @@ bool lanes_precede(struct lanes *l, int level)
 }
 
 /* ---- All together ----------------------------------------------------- */
-
-/* Lanes with tasks, about, the main one included. */
-static uint32_t in_use(const struct lanes *l)
-{
-    return (l->filled & (bit(LANES) - 1)) | bit(LANES_MAIN);
-}
 
 bool lanes_is_empty(const struct lanes *l)
 {

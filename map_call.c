@@ -155,7 +155,8 @@ int map_run(struct runtime *rt, const struct map_order *order)
                        o->on_progress, o->progress_arg);
     else
         job->progress.due_ns = CLOCK_NEVER;
-    if (order->deadline_ns == CLOCK_NEVER && call_has_room(rt))
+    if (order->deadline_ns == CLOCK_NEVER && !job->priority &&
+        call_has_room(rt))
         map_run_piece(rt, whole);
     else if (worker_push(rt, whole))
         map_drop_piece(rt, whole, SCOOP_ENOMEM, NULL);

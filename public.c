@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "callback.h"
 #include "clock.h"
 #include "worker.h"
 
@@ -73,6 +74,15 @@ struct future *public_own(struct runtime *rt, scoop_future handle, int *why)
     else
         return f;
     return NULL;
+}
+
+struct future *public_see(struct runtime *rt, scoop_future handle, int *why)
+{
+    struct future *f = callback_lent(rt->frame);
+
+    if (f && f->rec.id == handle.id && f->rec.generation == handle.generation)
+        return f;
+    return public_own(rt, handle, why);
 }
 
 uint64_t public_deadline(const struct scoop_wait_options *options)

@@ -26,6 +26,9 @@ static inline scoop_future public_handle(const struct future *f)
 
 /* The running task's own future of that name; NULL: *why says why not. */
 struct future *public_own(struct runtime *rt, scoop_future handle, int *why);
+/* The same for calls that only look: in a callback also what it was called
+ * for. */
+struct future *public_see(struct runtime *rt, scoop_future handle, int *why);
 /* On the clock: 0 for SCOOP_NOW, CLOCK_NEVER without a time-out. */
 uint64_t public_deadline(const struct scoop_wait_options *options);
 /* 0 if a task with that argument can be submitted. */

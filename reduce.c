@@ -468,7 +468,7 @@ int scoop_map_reduce_task(const struct scoop_task *task,
                                   deadline_ns != CLOCK_NEVER);
     if (!f)
         return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a reduction");
-    if (deadline_ns == CLOCK_NEVER && call_has_room(rt)) {
+    if (deadline_ns == CLOCK_NEVER && !like.priority && call_has_room(rt)) {
         struct error *error = NULL; /* here, where the input is */
         int status = reduce_execute(rt, f, &error);
         worker_finish_take(rt, f, status, error);

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "public.h"
 #include "transfer.h"
+#include "wait.h"
 #include "worker.h"
 
 static struct error *copy_error(const struct error *e)
@@ -154,7 +155,7 @@ int public_result(scoop_future future, uint64_t deadline_ns, struct future **f)
         return public_outside();
     if (--rt->calls_left == 0 || deadline_ns != CLOCK_NEVER)
         worker_attend(rt);
-    *f = public_own(rt, future, &why);
+    *f = public_see(rt, future, &why);
     return *f ? wait_for(rt, *f, deadline_ns) : why;
 }
 
@@ -196,13 +197,16 @@ int scoop_result_bytes_of(scoop_future future, const void **data, size_t *len,
 int scoop_join_bytes_of(scoop_future future, void **data, size_t *len,
                         const struct scoop_wait_options *options)
 {
-    struct future *f;
-    int err = public_result(future, public_deadline(options), &f);
+    struct future *f = NULL;
+    int err;
 
     if (data)
         *data = NULL;
     if (len)
         *len = 0;
+    if (runtime_current && !public_own(runtime_current, future, &err))
+        return err; /* a callback may look at its future, no more */
+    err = public_result(future, public_deadline(options), &f);
     if (!f || (err == SCOOP_ETIMEDOUT && f->state != FUTURE_DONE))
         return err;
     if (!err)
@@ -235,8 +239,10 @@ int scoop_done(scoop_future future)
     if (!rt)
         return public_outside();
     worker_attend(rt);
-    struct future *f = public_own(rt, future, &why);
-    if (f && f->state != FUTURE_DONE)
+    struct future *f = public_see(rt, future, &why);
+    /* Who looks at a future that is done may wait for what a callback does,
+     * which may wait for tasks in its turn. */
+    if (f && (f->state != FUTURE_DONE || rt->worker.callbacks_running))
         worker_yield(rt);
     return f ? f->state == FUTURE_DONE : why;
 }
@@ -260,9 +266,9 @@ static void ask_holder(struct runtime *rt, struct future *f)
 {
     transfer_cancel_and_tell(rt, f);
     while (f->state != FUTURE_DONE && !(f->rec.flags & TASK_CANCEL)) {
-        f->waiter = rt->strand;
-        worker_park(rt, CLOCK_NEVER, "what has come of the cancel of", f);
-        f->waiter = NULL;
+        f->rec.parent = (uint64_t)(uintptr_t)rt->strand;
+        wait_park(rt, f, CLOCK_NEVER);
+        f->rec.parent = 0;
     }
 }
 

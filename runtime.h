@@ -32,7 +32,9 @@
 #include "timer.h"
 #include "value.h"
 
+struct callback;
 struct helper;
+struct runtime;
 
 /* A running task; stands on the task's own stack. */
 struct frame {
@@ -55,8 +57,9 @@ struct frame {
 /* A stack and what stands on it; lives beside the fiber. */
 struct strand {
     struct fiber *fiber;
-    struct frame *frame;            /* the topmost, while it is parked */
-    struct future *task;            /* to start with; NULL: the root */
+    struct frame *frame; /* the topmost, while it is parked */
+    struct future *task; /* to start with; NULL: first() */
+    void (*first)(struct runtime *rt);
     struct link all;                /* every strand of this rank */
     struct link ready;              /* the ready list, or alone */
     struct timer timer;             /* set while it waits with a time-out */
@@ -89,6 +92,9 @@ struct worker {
     uint64_t live;        /* strands in use */
     bool is_polled;       /* a task goes before what is ready */
     uint64_t early;       /* futures done before the deque told */
+    struct callback *callback, **callback_end; /* to run, in order */
+    unsigned callbacks_running;
+    uint64_t callbacks_refused; /* at so many stacks there was none for one */
     struct deque_record loot[WORKER_LOOT];
 };
 

@@ -69,7 +69,7 @@ const struct scoop_error *scoop_error_of(scoop_future future)
 {
     struct runtime *rt = runtime_current;
     int why;
-    struct future *f = rt ? public_own(rt, future, &why) : NULL;
+    struct future *f = rt ? public_see(rt, future, &why) : NULL;
 
     return f && f->state == FUTURE_DONE && f->error ? &f->error->said : NULL;
 }

@@ -147,7 +147,7 @@ enum scoop_kind {
     SCOOP_TYPED = 1,
     SCOOP_BYTES = 2,
     SCOOP_JSON = 3,
-    SCOOP_OPERATOR = 4 /* a reducer */
+    SCOOP_OPERATOR = 4
 };
 
 /* What the library knows of a task.  Made by the macros below, at link time.
@@ -534,6 +534,121 @@ SCOOP_API int scoop_future_info(scoop_future future, struct scoop_info *info);
  * borrowed.  Returns 0, or SCOOP_ESTALE, SCOOP_EOWNER. */
 SCOOP_API int scoop_release(scoop_future future);
 
+/* ---- Several futures -------------------------------------------------- */
+
+struct scoop_error; /* see Errors */
+
+/* int err = scoop_exception(f, &error, .timeout = seconds);
+ *
+ * Waits until the task has ended and tells how: *error is NULL if it went
+ * well, else the story of the failure (cancelled counts as one), valid until
+ * the future is released.  Returns 0 both times; SCOOP_ETIMEDOUT and the other
+ * codes of scoop_result() are about the wait. */
+#ifndef __cplusplus
+#define scoop_exception(future, ...)                                           \
+    scoop_exception_((future), (struct scoop_exception_){.error = __VA_ARGS__})
+#endif
+/* The plain-function form; options may be NULL. */
+SCOOP_API int scoop_exception_of(scoop_future future,
+                                 const struct scoop_error **error,
+                                 const struct scoop_wait_options *options);
+
+/* When a wait for several futures is over. */
+enum scoop_return_when {
+    SCOOP_ALL_COMPLETED = 0,   /* all have ended, by whatever way */
+    SCOOP_FIRST_COMPLETED = 1, /* one of them has */
+    SCOOP_FIRST_EXCEPTION = 2  /* one has ended badly, or all have ended */
+};
+
+/* .return_when  see above (default: SCOOP_ALL_COMPLETED)
+ * .timeout      seconds for the whole wait, as in scoop_wait_options
+ * .done         bool[n]: for each future whether it has ended
+ * .count        size_t *: how many have */
+#define SCOOP_WAIT_MANY_OPTIONS                                                \
+    int return_when;                                                           \
+    double timeout;                                                            \
+    bool *done;                                                                \
+    size_t *count;
+
+struct scoop_wait_many_options {
+    SCOOP_WAIT_MANY_OPTIONS
+};
+
+/* int err = scoop_wait(futures, n, .option = ...);
+ *
+ * Waits for n futures of the calling task.  They stay as they are: the results
+ * are got by scoop_result() or scoop_join(), which then do not wait.  A future
+ * may stand in the list more than once; n may be 0, which is over at once.  A
+ * cancelled future has ended, and ended badly.  While it waits this rank runs
+ * other tasks.  Returns 0; SCOOP_ETIMEDOUT, and .done and .count are written
+ * all the same; or, before any wait and without writing them, SCOOP_EINVAL,
+ * SCOOP_ESTALE, SCOOP_EOWNER, SCOOP_ENOMEM, or the code that the future of a
+ * failed submit carries. */
+#ifndef __cplusplus
+#define scoop_wait(futures, ...)                                               \
+    scoop_wait_many_((futures), (struct scoop_wait_many_){.n = __VA_ARGS__})
+#endif
+/* The plain-function form; options may be NULL. */
+SCOOP_API int scoop_wait_many(const scoop_future *futures, size_t n,
+                              const struct scoop_wait_many_options *options);
+
+/* Has function(future, arg) called once the future has ended, by whatever way;
+ * soon if it has already.  Several for one future are begun in the order in
+ * which they were added.  A callback runs on this rank, on the thread and with
+ * the rights of a task: it may submit, and wait for what it has submitted, and
+ * what it leaves is released when it returns.  The future that it was called
+ * for is not its own, but scoop_result(), scoop_error_of() and the like answer
+ * inside it, also if the owner has released the future meanwhile (one that was
+ * unfinished ends with SCOOP_ECANCELLED).  A callback that returns anything
+ * but 0, or that leaves a future that failed, is logged with its words.  The
+ * farm does not end before all callbacks have returned.
+ *
+ * Callbacks begin when the main thread is not in a task, or is in a call of
+ * the library; at most 64 of a rank are unfinished at once, so one must not
+ * wait for what another one does.  Does not wait.  Returns 0, SCOOP_EINVAL
+ * (NULL), SCOOP_ENOMEM, SCOOP_ESTALE, SCOOP_EOWNER. */
+SCOOP_API int scoop_on_done(scoop_future future,
+                            int (*function)(scoop_future future, void *arg),
+                            void *arg);
+
+/* ---- Iterators -------------------------------------------------------- */
+
+/* An iterator belongs to the task that made it, as a future does.  It is freed
+ * by scoop_iter_free(), or when the task returns.  One that was freed, or is
+ * another task's, is recognised: SCOOP_ESTALE. */
+typedef struct scoop_iter scoop_iter;
+
+/* Makes an iterator over n futures of the calling task, which are yielded in
+ * the order in which they end (those that have ended already in the order of
+ * the list), each once, failed and cancelled ones too.  They stay the
+ * caller's: to be joined or released after they were yielded.  One that is
+ * released before drops out.  Does not wait.  Returns 0; SCOOP_EINVAL,
+ * SCOOP_ESTALE, SCOOP_EOWNER, SCOOP_ENOMEM, or the code that the future of a
+ * failed submit carries, and *iter is NULL. */
+SCOOP_API int scoop_as_completed(scoop_iter **iter, const scoop_future *futures,
+                                 size_t n);
+/* One more, at any time, also after SCOOP_END.  Nothing if it waits in the
+ * iterator already.  Returns as scoop_as_completed(). */
+SCOOP_API int scoop_iter_add(scoop_iter *iter, scoop_future future);
+
+/* int err = scoop_next(iter, &future, .timeout = seconds);
+ *
+ * The next one that has ended.  Waits for it; this rank runs other tasks
+ * meanwhile.  Returns 0; SCOOP_END if none is left; SCOOP_ETIMEDOUT, after
+ * which it may be called again; SCOOP_EINVAL, SCOOP_ESTALE. */
+#ifndef __cplusplus
+#define scoop_next(iter, ...)                                                  \
+    scoop_next_((iter), (struct scoop_next_){.future = __VA_ARGS__})
+#endif
+/* The plain-function form; options may be NULL. */
+SCOOP_API int scoop_next_of(scoop_iter *iter, scoop_future *future,
+                            const struct scoop_wait_options *options);
+
+/* Frees an iterator of whatever kind (NULL: nothing).  The futures of
+ * scoop_as_completed() stay; the items of a map that were not yielded are
+ * cancelled.  Does not wait.  Returns 0, SCOOP_ESTALE, SCOOP_EINVAL. */
+SCOOP_API int scoop_iter_free(scoop_iter *iter);
+
 /* ---- Map -------------------------------------------------------------- */
 
 /* What a map does when an item fails. */
@@ -564,7 +679,7 @@ struct scoop_progress {
  *            were dropped, or had not ended when the time was over, have
  *            SCOOP_ECANCELLED.  Where it is 0 the output is right, whatever
  *            the map returns.
- * .priority  of its parts, as for scoop_submit()
+ * .priority  of its items: as for scoop_submit()
  * .progress  a name for the map: its progress is shown
  * .on_progress, .progress_arg
  *            called with the map's progress on this rank now and then, at
@@ -608,6 +723,118 @@ struct scoop_map_options {
 SCOOP_API int scoop_map_task(const struct scoop_task *task, const void *in,
                              void *out, size_t n,
                              const struct scoop_map_options *options);
+
+/* Maps whose items are taken one by one, and whose input need not exist as a
+ * whole.  Items are submitted as they are wanted.
+ *
+ * .as_completed  non-zero: items are yielded as they end, not in order
+ * .in_flight     so many items at most are submitted and not yielded, which
+ *                bounds the memory (default: 4 for each rank, at least 64)
+ * and the options of scoop_submit() for each item, but for .detached, .borrow,
+ * .take and .done_there. */
+#define SCOOP_ITER_OPTIONS                                                     \
+    SCOOP_SUBMIT_OPTIONS                                                       \
+    int as_completed;                                                          \
+    size_t in_flight;
+
+struct scoop_iter_options {
+    SCOOP_ITER_OPTIONS
+};
+
+/* int err = scoop_map_iter(task, &iter, in, n, .option = ...);
+ * int err = scoop_map_gen(task, &iter, next, ctx, .option = ...);
+ *
+ * Make an iterator over task(item) for the n items of an array, which must
+ * stay as it is until the iterator has come to its end or is freed, or for
+ * those that next(ctx, item) makes.  That writes one item of the task's input
+ * type to *item (NULL for a task without input) and returns 0, SCOOP_END if
+ * there are no more, or anything else to say that it failed.  It is called by
+ * scoop_next_item(), from the task that calls that, and may be endless; it
+ * must not use the iterator.  Only for typed tasks.  Do not wait.  Return 0,
+ * or SCOOP_EINVAL, SCOOP_ENOTASK, SCOOP_ENOMEM, and *iter is NULL. */
+#ifndef __cplusplus
+#define scoop_map_iter(task, iter, in_array, ...)                              \
+    scoop_map_iter_(&scoop_task_##task, (iter),                                \
+                    (struct scoop_submit_##task){.arg = (in_array)}.arg,       \
+                    (struct scoop_map_iter_){.n = __VA_ARGS__})
+#define scoop_map_gen(task, iter, next, ...)                                   \
+    scoop_map_gen_(&scoop_task_##task, (iter), (next),                         \
+                   (struct scoop_map_gen_){.ctx = __VA_ARGS__})
+#else
+#define scoop_map_iter(task, iter, in_array, ...)                              \
+    ((void)sizeof(scoop_submit_##task(in_array)),                              \
+     scoop_map_iter_(&scoop_task_##task, iter, in_array, __VA_ARGS__))
+#define scoop_map_gen(task, ...) scoop_map_gen_(&scoop_task_##task, __VA_ARGS__)
+#endif
+/* The plain-function forms; options may be NULL. */
+SCOOP_API int scoop_map_iter_task(const struct scoop_task *task,
+                                  scoop_iter **iter, const void *in, size_t n,
+                                  const struct scoop_iter_options *options);
+SCOOP_API int scoop_map_gen_task(const struct scoop_task *task,
+                                 scoop_iter **iter,
+                                 int (*next)(void *ctx, void *item), void *ctx,
+                                 const struct scoop_iter_options *options);
+
+/* int err = scoop_next_item(iter, &index, &out, &status, .timeout = seconds);
+ *
+ * The next item: its index (from 0, in the order in which items were made),
+ * its result, and how it went: *status is 0, or SCOOP_EFAILED, SCOOP_ECANCELLED
+ * ..., and then out is untouched and scoop_last_error() names the item and
+ * says why.  index and out may be NULL; if status is, the call returns the
+ * status of an item that failed.  Waits; this rank runs other tasks meanwhile.
+ * Returns 0; SCOOP_END at the end; SCOOP_EFAILED if the generator failed, after
+ * all items that it made before were yielded; SCOOP_ETIMEDOUT, after which it
+ * may be called again; SCOOP_EINVAL, SCOOP_ESTALE, SCOOP_ENOMEM. */
+#ifndef __cplusplus
+#define scoop_next_item(iter, index, out, ...)                                 \
+    scoop_next_item_((iter), (index), (out),                                   \
+                     (struct scoop_next_item_){.status = __VA_ARGS__})
+#endif
+/* The plain-function form; options may be NULL. */
+SCOOP_API int scoop_next_item_of(scoop_iter *iter, uint64_t *index, void *out,
+                                 int *status,
+                                 const struct scoop_wait_options *options);
+
+/* .in_flight  as above
+ * .on_error   SCOOP_KEEP_GOING: put() is told of items that failed (default:
+ *             the map ends with the first by index)
+ * .limit      seconds for the whole call; then it returns SCOOP_ETIMEDOUT
+ * and the options of scoop_submit() for each item, but for .detached, .borrow,
+ * .take and .done_there. */
+#define SCOOP_EACH_OPTIONS                                                     \
+    SCOOP_SUBMIT_OPTIONS                                                       \
+    size_t in_flight;                                                          \
+    int on_error;                                                              \
+    double limit;
+
+struct scoop_each_options {
+    SCOOP_EACH_OPTIONS
+};
+
+/* int err = scoop_map_each(task, next, ctx, put, .option = ...);
+ *
+ * The whole loop: put(ctx, index, out, status) is called for each item that
+ * next(ctx, item) makes, in order, in the calling task; out points to the
+ * result until it returns, and is NULL if the item failed.  put may be NULL.
+ * If it returns anything but 0 the map ends.  What has not been put when the
+ * map ends is cancelled.  Blocks; this rank helps.  Returns 0 once all items
+ * were put, SCOOP_EFAILED (an item, next or put failed: scoop_last_error()
+ * says which), SCOOP_ETIMEDOUT, SCOOP_EINVAL, SCOOP_ENOTASK, SCOOP_ENOMEM, or
+ * how an item ended otherwise. */
+#ifndef __cplusplus
+#define scoop_map_each(task, next, ctx, ...)                                   \
+    scoop_map_each_(&scoop_task_##task, (next), (ctx),                         \
+                    (struct scoop_map_each_){.put = __VA_ARGS__})
+#else
+#define scoop_map_each(task, ...)                                              \
+    scoop_map_each_(&scoop_task_##task, __VA_ARGS__)
+#endif
+/* The plain-function form; options may be NULL. */
+SCOOP_API int scoop_map_each_task(const struct scoop_task *task,
+                                  int (*next)(void *ctx, void *item), void *ctx,
+                                  int (*put)(void *ctx, uint64_t index,
+                                             const void *out, int status),
+                                  const struct scoop_each_options *options);
 
 /* ---- Reduce and scan -------------------------------------------------- */
 
@@ -678,12 +905,12 @@ struct scoop_scan_options {
  * scoop_reduce(op, in, &result, n, ...) is the same for values that are there
  * already. */
 #define scoop_map_reduce(task, op, in_array, result, ...)                      \
-    SCOOP_CALL_(reduce, op, &scoop_task_##task,                                \
-                scoop_input_of_##task(in_array),                               \
-                scoop_output_of_##task(result), __VA_ARGS__)
+    SCOOP_REDUCE_CALL_(reduce, op, &scoop_task_##task,                         \
+                       scoop_input_of_##task(in_array),                        \
+                       scoop_output_of_##task(result), __VA_ARGS__)
 #define scoop_reduce(op, in_array, result, ...)                                \
-    SCOOP_CALL_(reduce, op, 0, scoop_input_of_##op(in_array), (result),        \
-                __VA_ARGS__)
+    SCOOP_REDUCE_CALL_(reduce, op, 0, scoop_input_of_##op(in_array), (result), \
+                       __VA_ARGS__)
 
 /* int err = scoop_map_scan(task, op, in, out, n, .option = ...);
  *
@@ -699,11 +926,12 @@ struct scoop_scan_options {
  * scoop_scan(op, in, out, n, ...): for values that are there already; in and
  * out may be the same array. */
 #define scoop_map_scan(task, op, in_array, out_array, ...)                     \
-    SCOOP_CALL_(scan, op, &scoop_task_##task, scoop_input_of_##task(in_array), \
-                scoop_output_of_##task(out_array), __VA_ARGS__)
+    SCOOP_REDUCE_CALL_(scan, op, &scoop_task_##task,                           \
+                       scoop_input_of_##task(in_array),                        \
+                       scoop_output_of_##task(out_array), __VA_ARGS__)
 #define scoop_scan(op, in_array, out_array, ...)                               \
-    SCOOP_CALL_(scan, op, 0, scoop_input_of_##op(in_array), (out_array),       \
-                __VA_ARGS__)
+    SCOOP_REDUCE_CALL_(scan, op, 0, scoop_input_of_##op(in_array),             \
+                       (out_array), __VA_ARGS__)
 
 /* The plain-function forms; task NULL: no map before; options may be NULL. */
 SCOOP_API int scoop_map_reduce_task(const struct scoop_task *task,
@@ -758,14 +986,16 @@ SCOOP_API int scoop_map_scan_task(const struct scoop_task *task,
 /* scoop_future f = scoop_submit(json_task, value, .option = ...);
  *
  * As for other tasks; value, a json_t *, is borrowed and turned into text at
- * once.  NULL is refused with SCOOP_EINVAL: Jansson returns it where it could
+ * once (.borrow changes nothing).  With .take = 1 the reference is given to the
+ * library, even if the call fails: scoop_submit(fn, json_pack(...), .take = 1).
+ * NULL is refused with SCOOP_EINVAL: Jansson returns it where it could
  * make no value (no memory, NaN, infinity, a string that is not UTF-8).  What
  * is meant by nothing is json_null().  The plain-function form is
  * scoop_submit_json(); scoop_submit_task() takes the text of a value, which is
  * parsed where the task runs: a mistake in it, with line and column, becomes
  * the error of the future (SCOOP_EJSON). */
 SCOOP_API scoop_future
-scoop_submit_json(const struct scoop_task *task, const json_t *value,
+scoop_submit_json(const struct scoop_task *task, json_t *value,
                   const struct scoop_submit_options *options);
 
 /* int err = scoop_result_json(f, &value, .timeout = seconds);
@@ -793,10 +1023,14 @@ SCOOP_API int scoop_join_json_of(scoop_future future, json_t **value,
 
 /* .timeout    as for scoop_map()
  * .in_flight  items that are submitted and not yet in the result, at most
- *             (default: 4096, and 64 MiB of text) */
+ *             (default: 4096, and 64 MiB of text)
+ * .retries    of each item, as for scoop_submit()
+ * .priority   of each item */
 #define SCOOP_MAP_JSON_OPTIONS                                                 \
     double timeout;                                                            \
-    size_t in_flight;
+    size_t in_flight;                                                          \
+    int retries;                                                               \
+    int priority;
 
 struct scoop_map_json_options {
     SCOOP_MAP_JSON_OPTIONS
@@ -918,6 +1152,8 @@ struct scoop_const {
  *   SCOOP_ENOCONST   it will not be: it has been deleted (and not defined
  *                    anew so far), or the farm is ending, all that is left in
  *                    it waiting for constants that nobody defines
+ *   SCOOP_ECANCELLED it is not there yet, and nobody wants the result of this
+ *                    task any more (scoop_cancel_requested())
  *   SCOOP_EINVAL     the name; it is of another kind, or another size
  * and leaves the pointer alone unless it is 0. */
 /* int err = scoop_const_get_bytes(name, &data, &len, .timeout = seconds);
@@ -1071,6 +1307,72 @@ static inline int scoop_join_(scoop_future future, struct scoop_wait_ w)
         return scoop_join_plain(future, w.out);
     options.timeout = w.timeout;
     return scoop_join_of(future, w.out, &options);
+}
+#endif
+
+#ifndef __cplusplus
+/* The last argument that a macro names itself, and behind it the options that
+ * its caller names. */
+#define SCOOP_CALL_(name, argument, options_type, members)                     \
+    struct name {                                                              \
+        argument;                                                              \
+        union {                                                                \
+            struct {                                                           \
+                members                                                        \
+            };                                                                 \
+            struct options_type options;                                       \
+        };                                                                     \
+    };
+SCOOP_CALL_(scoop_exception_, const struct scoop_error **error,
+            scoop_wait_options, double timeout;)
+SCOOP_CALL_(scoop_wait_many_, size_t n, scoop_wait_many_options,
+            SCOOP_WAIT_MANY_OPTIONS)
+SCOOP_CALL_(scoop_next_, scoop_future *future, scoop_wait_options,
+            double timeout;)
+SCOOP_CALL_(scoop_next_item_, int *status, scoop_wait_options, double timeout;)
+SCOOP_CALL_(scoop_map_iter_, size_t n, scoop_iter_options, SCOOP_ITER_OPTIONS)
+SCOOP_CALL_(scoop_map_gen_, void *ctx, scoop_iter_options, SCOOP_ITER_OPTIONS)
+SCOOP_CALL_(scoop_map_each_,
+            int (*put)(void *ctx, uint64_t index, const void *out, int status),
+            scoop_each_options, SCOOP_EACH_OPTIONS)
+
+static inline int scoop_exception_(scoop_future future,
+                                   struct scoop_exception_ c)
+{
+    return scoop_exception_of(future, c.error, &c.options);
+}
+static inline int scoop_wait_many_(const scoop_future *futures,
+                                   struct scoop_wait_many_ c)
+{
+    return scoop_wait_many(futures, c.n, &c.options);
+}
+static inline int scoop_next_(scoop_iter *iter, struct scoop_next_ c)
+{
+    return scoop_next_of(iter, c.future, &c.options);
+}
+static inline int scoop_next_item_(scoop_iter *iter, uint64_t *index, void *out,
+                                   struct scoop_next_item_ c)
+{
+    return scoop_next_item_of(iter, index, out, c.status, &c.options);
+}
+static inline int scoop_map_iter_(const struct scoop_task *task,
+                                  scoop_iter **iter, const void *in,
+                                  struct scoop_map_iter_ c)
+{
+    return scoop_map_iter_task(task, iter, in, c.n, &c.options);
+}
+static inline int scoop_map_gen_(const struct scoop_task *task,
+                                 scoop_iter **iter,
+                                 int (*next)(void *ctx, void *item),
+                                 struct scoop_map_gen_ c)
+{
+    return scoop_map_gen_task(task, iter, next, c.ctx, &c.options);
+}
+static inline int scoop_map_each_(const struct scoop_task *task,
+                                  int (*next)(void *ctx, void *item), void *ctx,
+                                  struct scoop_map_each_ c)
+{
+    return scoop_map_each_task(task, next, ctx, c.put, &c.options);
 }
 #endif
 
@@ -1386,6 +1688,16 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
                                                  SCOOP_BYTES, 0};              \
     SCOOP_ENTRY_(fn)
 
+#define SCOOP_COPY_SUBMIT_(o, s)                                               \
+    o.place = s.place;                                                         \
+    o.detached = s.detached;                                                   \
+    o.timeout = s.timeout;                                                     \
+    o.deadline = s.deadline;                                                   \
+    o.retries = s.retries;                                                     \
+    o.priority = s.priority;                                                   \
+    o.borrow = s.borrow;                                                       \
+    o.take = s.take;                                                           \
+    o.done_there = s.done_there;
 /* They check types, and are all that reduce and scan need of a task. */
 #define SCOOP_TYPES_(fn, in_type, out_type)                                    \
     static inline SCOOP_UNUSED const in_type *scoop_input_of_##fn(             \
@@ -1402,19 +1714,9 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
     (to).chunk = (from).chunk;                                                 \
     (to).retries = (from).retries;                                             \
     (to).priority = (from).priority;
-#define SCOOP_COPY_SUBMIT_(o, s)                                               \
-    o.place = s.place;                                                         \
-    o.detached = s.detached;                                                   \
-    o.timeout = s.timeout;                                                     \
-    o.deadline = s.deadline;                                                   \
-    o.retries = s.retries;                                                     \
-    o.priority = s.priority;                                                   \
-    o.borrow = s.borrow;                                                       \
-    o.take = s.take;                                                           \
-    o.done_there = s.done_there;
 
 #ifndef __cplusplus
-#define SCOOP_CALL_(what, op, task, in, out, ...)                              \
+#define SCOOP_REDUCE_CALL_(what, op, task, in, out, ...)                       \
     scoop_##what##_by_##op(task, in, out,                                      \
                            (struct scoop_##what##_##op){.n = __VA_ARGS__})
 #define SCOOP_OPERATOR_CALLS_(fn, type)                                        \
@@ -1496,7 +1798,7 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
     }
 #else
 /* C++ has no options by name: fill a struct scoop_submit_options. */
-#define SCOOP_CALL_(what, op, task, in, out, ...)                              \
+#define SCOOP_REDUCE_CALL_(what, op, task, in, out, ...)                       \
     scoop_##what##_by_##op(task, in, out, __VA_ARGS__)
 #define SCOOP_OPERATOR_CALLS_(fn, type)                                        \
     static inline SCOOP_UNUSED int scoop_reduce_by_##fn(                       \
@@ -1564,19 +1866,68 @@ static inline int scoop_join_bytes(scoop_future future, void **data,
     options.timeout = timeout;
     return scoop_join_bytes_of(future, data, len, &options);
 }
+static inline int scoop_exception(scoop_future future,
+                                  const struct scoop_error **error,
+                                  double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_exception_of(future, error, &options);
+}
+static inline int scoop_wait(
+    const scoop_future *futures, size_t n,
+    struct scoop_wait_many_options o = scoop_wait_many_options())
+{
+    return scoop_wait_many(futures, n, &o);
+}
+static inline int scoop_next(scoop_iter *iter, scoop_future *future,
+                             double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_next_of(iter, future, &options);
+}
+static inline int scoop_next_item(scoop_iter *iter, uint64_t *index, void *out,
+                                  int *status, double timeout = 0)
+{
+    struct scoop_wait_options options;
+    options.timeout = timeout;
+    return scoop_next_item_of(iter, index, out, status, &options);
+}
+static inline int scoop_map_iter_(
+    const struct scoop_task *task, scoop_iter **iter, const void *in, size_t n,
+    struct scoop_iter_options o = scoop_iter_options())
+{
+    return scoop_map_iter_task(task, iter, in, n, &o);
+}
+static inline int scoop_map_gen_(
+    const struct scoop_task *task, scoop_iter **iter,
+    int (*next)(void *ctx, void *item), void *ctx,
+    struct scoop_iter_options o = scoop_iter_options())
+{
+    return scoop_map_gen_task(task, iter, next, ctx, &o);
+}
+static inline int scoop_map_each_(
+    const struct scoop_task *task, int (*next)(void *ctx, void *item),
+    void *ctx,
+    int (*put)(void *ctx, uint64_t index, const void *out, int status),
+    struct scoop_each_options o = scoop_each_options())
+{
+    return scoop_map_each_task(task, next, ctx, put, &o);
+}
 #endif
 
 #ifndef SCOOP_NO_JSON
 #define SCOOP_JSON_TASK_(linkage, fn, task_name)                               \
-    linkage struct scoop_task scoop_task_##fn = {task_name,  0, 0,  &fn,       \
-                                                 0,          0, 16, 16,        \
+    linkage struct scoop_task scoop_task_##fn = {task_name,  0, 0, &fn,        \
+                                                 0,          0, 1, 1,          \
                                                  SCOOP_JSON, 0};               \
     SCOOP_ENTRY_(fn)
 
 #ifndef __cplusplus
 #define SCOOP_JSON_CALLS_(fn)                                                  \
     struct scoop_submit_##fn {                                                 \
-        const json_t *arg;                                                     \
+        json_t *arg;                                                           \
         union {                                                                \
             struct {                                                           \
                 SCOOP_SUBMIT_OPTIONS                                           \
@@ -1629,9 +1980,8 @@ static inline int scoop_map_json_(const struct scoop_task *task,
 }
 #else
 #define SCOOP_JSON_CALLS_(fn)                                                  \
-    static inline SCOOP_UNUSED scoop_future                                    \
-        scoop_submit_##fn(const json_t *value, struct scoop_submit_options o = \
-                                                   scoop_submit_options())     \
+    static inline SCOOP_UNUSED scoop_future scoop_submit_##fn(                 \
+        json_t *value, struct scoop_submit_options o = scoop_submit_options()) \
     {                                                                          \
         return scoop_submit_json(&scoop_task_##fn, value, &o);                 \
     }

@@ -24,11 +24,13 @@
  * values are the main thread's: what belonged to a deleted constant is put
  * aside for it.
  */
-#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "clock.h"
+#include "json.h"
 #include "public.h"
 #include "runtime.h"
 #include "worker.h"
@@ -170,11 +172,19 @@ void shared_tell(struct runtime *rt)
     node_wake(&rt->node, rt->node.local);
 }
 
+/* Whether nobody wants the result of the task any more. */
+static bool is_asked(const struct frame *frame)
+{
+    return frame->is_asked ||
+           (frame->task && (frame->task->flags & FUTURE_CANCELLED));
+}
+
 static bool is_over(const struct shared *s, const struct shared_wait *w)
 {
     if (w->ask)
         return w->ask->is_done;
-    return w->entry->is_there || w->entry->version || shared_is_ending(s);
+    return w->entry->is_there || w->entry->version || shared_is_ending(s) ||
+           is_asked(w->frame);
 }
 
 void shared_attend(struct runtime *rt)
@@ -193,17 +203,20 @@ void shared_attend(struct runtime *rt)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* Until that is over, or the deadline. */
+/* Until one of them is over, or the deadline. */
 static void wait_for(struct runtime *rt, const struct shared_entry *entry,
-                     const struct shared_ask *ask, uint64_t deadline_ns,
-                     const char *what)
+                     const struct shared_ask *ask, uint64_t deadline_ns)
 {
     struct shared_wait wait = {.strand = rt->strand,
+                               .frame = rt->frame,
                                .entry = entry,
                                .ask = ask};
+    char words[80] = "a change of constants"; /* for the dump */
 
+    if (entry)
+        snprintf(words, sizeof words, "the constant %s", entry->name);
     link_add(&rt->shared.waits, &wait.link);
-    worker_park(rt, deadline_ns, what, NULL); /* ends by shared_attend() */
+    worker_park(rt, deadline_ns, words, NULL); /* ends by shared_attend() */
     link_remove(&wait.link);
 }
 
@@ -250,7 +263,7 @@ static int await(struct runtime *rt, struct shared_ask *ask,
         if (!deadline_ns)
             worker_yield(rt);
         else
-            wait_for(rt, NULL, ask, deadline_ns, "a change of constants");
+            wait_for(rt, NULL, ask, deadline_ns);
     }
     int status = ask->status;
     shared_ask_free(ask);
@@ -292,8 +305,24 @@ struct item {
     const void *data;
     size_t len, name_len;
     uint32_t task;
-    char *text; /* of JSON; to be freed */
+    void *text; /* of JSON; to be freed */
 };
+
+static int read_json(struct runtime *rt, const struct scoop_const *c,
+                     struct item *item)
+{
+    const struct json_limits limits = call_json_limits(rt);
+    scoop_out out = {0};
+    char why[256];
+    int err = json_encode(c->json, &limits, &out, why, sizeof why);
+
+    if (err) {
+        value_drop(&out);
+        return runtime_fail(rt, err, "the value of \"%s\" %s", c->name, why);
+    }
+    item->data = item->text = value_take(&out, &item->len);
+    return 0;
+}
 
 static int read_item(struct runtime *rt, const struct scoop_const *c,
                      struct item *item)
@@ -315,15 +344,7 @@ static int read_item(struct runtime *rt, const struct scoop_const *c,
         if (!c->json)
             return runtime_fail(rt, SCOOP_EINVAL, "the value of \"%s\" is NULL",
                                 c->name);
-        item->text = json_dumps(c->json, JSON_ENCODE_ANY | JSON_COMPACT);
-        if (!item->text)
-            return runtime_fail(rt, SCOOP_EJSON,
-                                "the value of \"%s\" cannot be written as "
-                                "JSON",
-                                c->name);
-        item->data = item->text;
-        item->len = strlen(item->text);
-        return 0;
+        return read_json(rt, c, item);
     case SCOOP_CONST_TASK:
         if (!c->task)
             return runtime_fail(rt, SCOOP_EINVAL, "the task of \"%s\" is NULL",
@@ -493,6 +514,8 @@ static int find(struct runtime *rt, const char *name, size_t len,
             err = SCOOP_ENOCONST;
         else if ((deadline_ns || !is_first) && clock_is_past(deadline_ns))
             err = SCOOP_ETIMEDOUT;
+        else if (deadline_ns && is_asked(rt->frame))
+            err = SCOOP_ECANCELLED;
         else if (deadline_ns && !e)
             e = shared_entry_of(s, name, len);
         pthread_mutex_unlock(&s->lock);
@@ -504,7 +527,7 @@ static int find(struct runtime *rt, const char *name, size_t len,
         if (!deadline_ns)
             worker_yield(rt);
         else
-            wait_for(rt, e, NULL, deadline_ns, "a constant");
+            wait_for(rt, e, NULL, deadline_ns);
     }
 }
 
@@ -516,11 +539,24 @@ static const char *kind_name(uint32_t kind)
     return name[kind <= SCOOP_CONST_TASK ? kind : 0];
 }
 
+/* The first look of this rank at a JSON constant. */
+static int decode(struct runtime *rt, struct shared_entry *e)
+{
+    const struct json_limits limits = call_json_limits(rt);
+    char why[256];
+    int err = 0;
+
+    drop_stale(&rt->shared); /* this one's old value, perhaps */
+    e->json = json_decode(e->data, e->len, &limits, &err, why, sizeof why);
+    if (e->json)
+        return 0;
+    return runtime_fail(rt, err, "the value of \"%s\" %s", e->name, why);
+}
+
 /* What the constant is, for the caller; under the lock. */
 static int fill(struct runtime *rt, struct shared_entry *e,
                 struct scoop_const *found)
 {
-    json_error_t error;
     bool is_other =
         found->kind && found->kind != e->kind &&
         (found->kind != SCOOP_CONST_BYTES || e->kind != SCOOP_CONST_TYPED);
@@ -530,12 +566,9 @@ static int fill(struct runtime *rt, struct shared_entry *e,
                             "\"%s\" is %s constant, not %s one", e->name,
                             kind_name(e->kind), kind_name(found->kind));
     if (e->kind == SCOOP_CONST_JSON && !e->json) {
-        drop_stale(&rt->shared); /* this one's old value, perhaps */
-        e->json = json_loadb(e->data, e->len, JSON_DECODE_ANY | JSON_ALLOW_NUL,
-                             &error);
-        if (!e->json)
-            return runtime_fail(rt, SCOOP_EJSON, "\"%s\": %s", e->name,
-                                error.text);
+        int err = decode(rt, e);
+        if (err)
+            return err;
     }
     *found = (struct scoop_const){.name = e->name,
                                   .kind = (enum scoop_const_kind)e->kind,

@@ -17,6 +17,7 @@
 #include "future.h"
 #include "node_segment.h"
 
+struct frame;
 struct json_t;
 struct net_message;
 struct runtime;
@@ -109,6 +110,7 @@ struct shared_change {
 struct shared_wait {
     struct link link;
     struct strand *strand;
+    const struct frame *frame;
     const struct shared_entry *entry;
     const struct shared_ask *ask;
 };
@@ -146,6 +148,12 @@ static inline bool shared_has_news(const struct shared *shared)
 {
     return atomic_load_explicit(&shared->has_news, memory_order_acquire);
 }
+/* A task may have been asked to stop that waits: shared_attend() will see. */
+static inline void shared_look_again(struct shared *shared)
+{
+    if (!link_is_empty(&shared->waits))
+        atomic_store_explicit(&shared->has_news, true, memory_order_release);
+}
 /* Wakes the tasks whose wait is over. */
 void shared_attend(struct runtime *rt);
 
@@ -158,6 +166,8 @@ static inline bool shared_is_busy(const struct shared *shared)
 /* On rank 0: the farm is ending; all ranks are told that who waits for a
  * constant that is not there waits in vain. */
 void shared_end(struct runtime *rt);
+/* On any rank: so it is for this one. */
+void shared_end_here(struct runtime *rt);
 static inline bool shared_is_ending(const struct shared *shared)
 {
     return atomic_load_explicit(&shared->is_ending, memory_order_acquire);

@@ -608,6 +608,11 @@ static void end(struct runtime *rt)
 
     for (int k = 0; k < term_children(&rt->term); k++)
         post(rt, term_child(&rt->term, k), WIRE_CONST_END, &body, NULL, 0);
+    shared_end_here(rt);
+}
+
+void shared_end_here(struct runtime *rt)
+{
     atomic_store(&rt->shared.is_ending, true);
     shared_tell(rt);
 }

@@ -39,13 +39,16 @@ enum range_how {
 struct task {
     uint64_t id;
     uint64_t generation;
-    uint64_t parent; /* id of the task that submitted it; 0: the root */
+    uint64_t parent; /* id of the task that submitted it; 0: the root.  At
+                      * home, held by another rank: the strand that waits to
+                      * hear what has come of a cancel, or 0 */
     uint64_t path;   /* hash of the way from the root: same on any run */
     uint64_t first;  /* range: */
     uint64_t count;
     union {
         uint32_t then;  /* number of the task for its result; 0: none */
-        uint32_t chunk; /* range: shorter ones are not divided; 0: measure */
+        uint32_t chunk; /* range: pieces of fewer items are not divided; 0:
+                         * measure */
     };
     uint32_t hops;       /* how often it has changed hands */
     uint64_t created_ns; /* at home: on its clock; elsewhere 0 */
@@ -53,8 +56,8 @@ struct task {
         uint64_t timeout_ns;     /* for each attempt; 0: none */
         struct task_range range; /* of a range or a subtree */
     };
-    uint64_t arg; /* address of the argument in the home's memory; at
-                   * home: its struct terms, or 0 */
+    uint64_t arg; /* address of the argument in the home's memory; at home, if
+                   * it is no range: its struct terms, or 0 */
     uint64_t arg_len;
     uint32_t number; /* of the task in the registry, from 1 */
     int32_t holder;  /* rank that has it now, as far as the home knows */

@@ -782,8 +782,8 @@ void transfer_on_asked(struct runtime *rt, struct net_message *m)
     f->rec.flags |= TASK_CANCEL;
     if (body->is_dropped)
         f->rec.flags |= TASK_DROPPED;
-    if (f->waiter)
-        worker_wake(rt, f->waiter);
+    if (f->rec.parent) /* a home needs that when it packs: see task.h */
+        worker_wake(rt, (struct strand *)(uintptr_t)f->rec.parent);
 }
 
 /* Also for a task that is not here: it has ended and its result is under way,

@@ -29,6 +29,7 @@
 
 #include "broker.h"
 #include "call.h"
+#include "callback.h"
 #include "clock.h"
 #include "dump.h"
 #include "execute.h"
@@ -41,6 +42,8 @@
 #include "signals.h"
 #include "terms.h"
 #include "transfer.h"
+#include "wait.h"
+#include "watch.h"
 
 #define SLOW_CALL_NS 2000u /* library calls further apart come slowly */
 #define RESERVE_MIN 24576u /* what the library's own calls need */
@@ -63,7 +66,7 @@ static void bury(struct runtime *rt, struct future *f)
         error_format(&f->error->said, words, sizeof words);
         log_error(&rt->log, "detached task: %s", words);
     }
-    if (!f->debts)
+    if (!f->debts && !f->callbacks)
         future_put(&rt->futures, f);
 }
 
@@ -92,7 +95,9 @@ void worker_finish_take(struct runtime *rt, struct future *f, int status,
     f->error = error;
     f->state = FUTURE_DONE;
     rt->futures.ended++;
-    if (f->waiter)
+    if (f->flags & FUTURE_WATCHED)
+        watch_ended(rt, f);
+    else if (f->waiter)
         worker_wake(rt, f->waiter);
     if (f->flags & FUTURE_ORPHAN)
         bury(rt, f);
@@ -138,6 +143,7 @@ static void will_ask(struct runtime *rt, struct frame *frame)
     if (frame->is_asked)
         return;
     frame->is_asked = true;
+    shared_look_again(&rt->shared); /* it may wait for a constant */
     if (w->asked_count == w->asked_room) {
         size_t room = 2 * w->asked_room + 16;
         void *more = realloc(w->asked, room * sizeof *w->asked);
@@ -204,14 +210,17 @@ bool worker_release(struct runtime *rt, struct future *f)
 {
     f->owner = NULL;
     link_init(&f->link);
-    if (f->state == FUTURE_DONE && !f->debts) {
-        future_put(&rt->futures, f);
+    if (f->state == FUTURE_DONE) { /* an old attempt may still run somewhere */
+        f->flags |= FUTURE_ORPHAN;
+        if (!f->debts && !f->callbacks)
+            future_put(&rt->futures, f);
         return false;
     }
     f->flags |= FUTURE_ORPHAN;
-    if (f->state == FUTURE_DONE)
-        return false; /* an old attempt of it still runs somewhere */
-    f->waiter = NULL;
+    if (f->flags & FUTURE_WATCHED)
+        watch_released(rt, f);
+    else
+        f->waiter = NULL;
     worker_cancel(rt, f);
     return true;
 }
@@ -326,13 +335,15 @@ static void strand_main(void *arg)
     struct strand *s = rt->strand;
 
     if (!s->task)
-        run_root(rt);
+        s->first(rt);
     while (s->task) {
         s->level = s->task->rec.priority;
         execute_task(rt, s->task);
         if (--rt->calls_left == 0)
             worker_attend(rt); /* tasks that call nothing, one by one */
-        s->task = is_needed_elsewhere(rt) ? NULL : next_task(rt);
+        s->task = is_needed_elsewhere(rt) || callback_is_due(rt)
+                      ? NULL
+                      : next_task(rt);
     }
     rt->worker.ended = s;
     fiber_switch(s->fiber, &rt->worker.thread);
@@ -363,8 +374,10 @@ static void on_timer(void *ctx, struct timer *timer)
     worker_wake(ctx, strand_of_timer(timer));
 }
 
-/* f == NULL: the root.  Returns SCOOP_ELIMIT or SCOOP_ENOMEM. */
-static int start(struct runtime *rt, struct future *f)
+/* f == NULL: first, which is no task of the queue.  Returns SCOOP_ELIMIT or
+ * SCOOP_ENOMEM. */
+static int start(struct runtime *rt, struct future *f,
+                 void (*first)(struct runtime *rt))
 {
     struct worker *w = &rt->worker;
     struct fiber *fiber = fiber_new(&w->pool, strand_main, rt);
@@ -376,6 +389,7 @@ static int start(struct runtime *rt, struct future *f)
     s->frame = NULL;
     s->task = f;
     s->level = -TASK_PRIORITY_MAX; /* the root's */
+    s->first = first;
     s->waits_what = NULL;
     link_add(&w->strands, &s->all);
     link_init(&s->ready);
@@ -451,7 +465,7 @@ void worker_park(struct runtime *rt, uint64_t deadline_ns, const char *what,
     s->waits_what = NULL;
 }
 
-/* Lets strands run whose wait has ended. */
+/* Lets strands run whose wait has ended, and callbacks. */
 static void yield(struct runtime *rt)
 {
     link_add(&rt->worker.ready, &rt->strand->ready);
@@ -495,7 +509,7 @@ void worker_attend(struct runtime *rt)
     if (signals_asked(SIGNALS_DUMP))
         dump_state(rt);
     fire_timers(rt);
-    if (!link_is_empty(&rt->worker.ready))
+    if (!link_is_empty(&rt->worker.ready) || callback_is_due(rt))
         yield(rt);
     else if (rt->frame && rt->frame->is_timed)
         call_begin_stretch(rt);
@@ -582,9 +596,7 @@ int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
         } else if (clock_is_past(deadline_ns)) {
             return SCOOP_ETIMEDOUT;
         }
-        f->waiter = rt->strand;
-        worker_park(rt, deadline_ns, "the result of", f);
-        f->waiter = NULL;
+        wait_park(rt, f, deadline_ns);
     }
     return 0;
 }
@@ -596,7 +608,7 @@ static bool has_nothing_to_do(const struct runtime *rt)
 {
     const struct worker *w = &rt->worker;
 
-    return !lanes_fixed_count(&rt->lanes) && !w->early &&
+    return !w->callback && !lanes_fixed_count(&rt->lanes) && !w->early &&
            !helper_has_mail(rt->helper) && lanes_is_empty(&rt->lanes) &&
            !shared_is_busy(&rt->shared);
 }
@@ -628,15 +640,42 @@ bool worker_look_around(struct runtime *rt, bool is_keen)
     if (signals_asked(SIGNALS_DUMP))
         dump_state(rt);
     return rt->is_stopping || !link_is_empty(&w->ready) ||
-           !lanes_is_empty(&rt->lanes) || lanes_fixed_count(&rt->lanes);
+           callback_is_due(rt) || !lanes_is_empty(&rt->lanes) ||
+           lanes_fixed_count(&rt->lanes);
+}
+
+static void run_callbacks(struct runtime *rt)
+{
+    do
+        callback_run(rt);
+    while (callback_is_due(rt) && !is_needed_elsewhere(rt));
+}
+
+/* One stack with callbacks, in turn with what is ready. */
+static bool take_callback_turn(struct runtime *rt, bool *had_turn)
+{
+    struct worker *w = &rt->worker;
+    bool is_polled = w->is_polled;
+
+    if (*had_turn || !callback_is_due(rt)) {
+        *had_turn = false;
+        return false;
+    }
+    *had_turn = true;
+    int err = start(rt, NULL, run_callbacks);
+    if (err)
+        callback_refuse(rt, err);
+    w->is_polled = is_polled;
+    return true;
 }
 
 void worker_loop(struct runtime *rt)
 {
     struct worker *w = &rt->worker;
+    bool had_turn = false;
 
     if (rt->rank == 0) {
-        int err = start(rt, NULL);
+        int err = start(rt, NULL, run_root);
         if (err) {
             log_error(&rt->log, "no stack for the root: %s",
                       scoop_strerror(err));
@@ -646,6 +685,8 @@ void worker_loop(struct runtime *rt)
     }
     while (!rt->is_stopping) {
         worker_look_around(rt, false);
+        if (take_callback_turn(rt, &had_turn))
+            continue;
         bool is_polled = w->is_polled;
         w->is_polled = false;
         if (!link_is_empty(&w->ready) && !is_polled) {
@@ -661,7 +702,7 @@ void worker_loop(struct runtime *rt)
         }
         struct future *f = next_task(rt);
         if (f) {
-            int err = start(rt, f);
+            int err = start(rt, f, NULL);
             if (err)
                 refuse(rt, f, err);
         } else if (!is_polled) {
@@ -676,6 +717,7 @@ int worker_init(struct runtime *rt)
 
     link_init(&w->strands);
     link_init(&w->ready);
+    w->callback_end = &w->callback;
     w->scheduler.fiber = &w->thread;
     fiber_adopt_thread(&w->thread);
     rt->strand = &w->scheduler;

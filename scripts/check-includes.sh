@@ -7,9 +7,9 @@
 . "$(dirname "$0")/lib-check"
 
 low="clock log config error wire task fiber deque steal term registry value"
-low="$low json timer future node node_segment net net_cast signals lanes"
+low="$low json timer future watch node node_segment net net_cast signals lanes"
 high="worker execute terms map broker shared helper call offer idle dump"
-high="$high transfer place runtime"
+high="$high transfer place wait iter callback runtime"
 
 # "FILE HEADER" for every include of one of our headers.
 edges() {

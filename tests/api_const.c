@@ -310,11 +310,19 @@ static void test_many(void)
     for (int i = 0; i < 6; i++)
         CHECK(scoop_const_delete(c[i].name) == 0);
     /* Another value under the name of one that was decoded. */
-    CHECK(scoop_const_set_json("m.json", json_integer(7)) == 0);
+    json = json_integer(7);
+    CHECK(scoop_const_set_json("m.json", json) == 0);
+    json_decref(json);
     CHECK(scoop_const_get_json("m.json", &found) == 0);
     CHECK(json_integer_value(found) == 7);
     CHECK(do_on(last, "m.json", LOOK_JSON, SCOOP_NOW, 0).code == 0);
     CHECK(scoop_const_delete("m.json") == 0);
+    json = json_null();
+    for (int i = 0; i < 5000; i++) /* deeper than tasks may pass either */
+        json = json_pack("[o]", json);
+    CHECK(scoop_const_set_json("deep", json) == SCOOP_EJSON);
+    json_decref(json);
+    CHECK(scoop_const_delete("deep") == SCOOP_ENOCONST);
     struct scoop_const any = {.kind = (enum scoop_const_kind)0};
     CHECK(scoop_const_set_task("t", &scoop_task_twice) == 0);
     CHECK(scoop_const_get_of("t", &any, NULL) == 0);
@@ -341,6 +349,14 @@ static void test_wait(void)
         CHECK(r.code == 0 && r.value == 17);
     }
     CHECK(do_on(size - 1, "later", LOOK, TIMEOUT, 0).code == 0);
+    /* A task that is cancelled waits no more: else the join would hang. */
+    waits[0] = send_to(size - 1, "never", LOOK, 0, 0);
+    waits[1] = send_to(0, "never", LOOK, 0, 0);
+    CHECK(scoop_result(waits[0], &r, .timeout = 0.05) == SCOOP_ETIMEDOUT);
+    CHECK(scoop_cancel(waits[0]) == SCOOP_ASKED);
+    CHECK(scoop_cancel(waits[1]) >= 0);
+    CHECK(scoop_join(waits[0], &r) == SCOOP_ECANCELLED);
+    CHECK(scoop_join(waits[1], &r) == SCOOP_ECANCELLED);
     /* A time-out that fires leaves the definition to go on. */
     int err = scoop_const_set("late", &(int){18}, .timeout = SCOOP_NOW);
     CHECK(err == 0 || err == SCOOP_ETIMEDOUT);

@@ -384,6 +384,54 @@ static void dropped(void)
     json_decref(value);
 }
 
+SCOOP_TASK_JSON(flaky);
+static json_t *flaky(json_t *in)
+{
+    if (scoop_attempt() == 1)
+        return scoop_fail(1, "not yet"), NULL;
+    return json_incref(in);
+}
+
+static int notes;
+SCOOP_TASK_JSON(note);
+static json_t *note(json_t *in)
+{
+    notes += (int)json_integer_value(json_array_get(in, 0));
+    return json_null();
+}
+
+/* Options of submit that have to do with arguments and results. */
+static void options(void)
+{
+    json_t *out = NULL, *array = json_pack("[i,i,i]", 1, 2, 3);
+
+    scoop_future f = scoop_submit(echo, json_pack("[i]", 1), .take = 1);
+    CHECK(scoop_join_json(f, &out) == 0 && json_array_size(out) == 1);
+    json_decref(out);
+    check_error(scoop_submit(echo, NULL, .take = 1), SCOOP_EINVAL, 0, "NULL");
+    check_error(scoop_submit(echo, json_stringn_nocheck("\xff", 1), .take = 1),
+                SCOOP_EJSON, 0, "UTF-8");
+    f = scoop_submit(echo, json_true(), .place = scoop_on_rank(99), .take = 1);
+    CHECK(scoop_join_json(f, &out) == SCOOP_EINVAL);
+    f = scoop_submit(echo, array, .borrow = 1, .timeout = 30);
+    CHECK(scoop_join_json(f, &out) == 0 && json_equal(out, array));
+    json_decref(out);
+    f = scoop_submit(flaky, array, .retries = 1);
+    CHECK(scoop_join_json(f, &out) == 0 && json_equal(out, array));
+    json_decref(out);
+    check_error(scoop_submit(flaky, array), SCOOP_EFAILED, 1, "not yet");
+    CHECK(scoop_map_json(flaky, array, &out, .retries = 2) == 0);
+    CHECK(json_equal(out, array));
+    json_decref(out);
+    CHECK(scoop_map_json(flaky, array, &out) == SCOOP_EFAILED);
+    CHECK(scoop_map_json(flaky, array, &out, .priority = 9) == SCOOP_EINVAL);
+    json_array_set_new(array, 0, json_integer(7));
+    f = scoop_submit(echo, array, .place = scoop_on_rank(0),
+                     .done_there = &scoop_task_note);
+    CHECK(scoop_join_json(f, NULL) == 0 && notes == 7);
+    json_decref(array);
+}
+
 static void check_area(json_t *in, double expected, const char *unit)
 {
     json_t *out = NULL;
@@ -517,6 +565,7 @@ static int root(int argc, char **argv)
     too_deep();
     waits();
     dropped();
+    options();
     arguments();
     maps();
     return checks_done();

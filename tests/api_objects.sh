@@ -147,6 +147,46 @@ static int reverse(const void *data, size_t len, scoop_out *out)
     std::string s(static_cast<const char *>(data), len);
     return scoop_out_write(out, std::string(s.rbegin(), s.rend()).data(), len);
 }
+static int calls;
+static int count(scoop_future f, void *) { return calls++, scoop_result(f, nullptr); }
+static int next(void *ctx, void *item)
+{
+    *static_cast<point *>(item) = point{0, 1};
+    return --*static_cast<int *>(ctx) < 0 ? (int)SCOOP_END : 0;
+}
+static int put(void *, uint64_t, const void *out, int status)
+{
+    return status || *static_cast<const double *>(out) < 1;
+}
+static int several(const scoop_submit_options &o)
+{
+    point p = {1, 2};
+    scoop_future f[2] = {scoop_submit(norm2, &p, o), scoop_submit(norm2, &p)}, g;
+    const scoop_error *e = nullptr;
+    scoop_iter *it = nullptr;
+    size_t done = 0;
+    uint64_t index;
+    double x;
+    int wrong = scoop_on_done(f[0], count, nullptr), status, left = 20;
+    scoop_wait_many_options w = scoop_wait_many_options();
+    w.timeout = 20;
+    w.count = &done;
+    wrong += scoop_wait(f, 2, w) || scoop_wait(f, 2) || done != 2;
+    wrong += scoop_exception(f[0], &e, 20.0) || e;
+    wrong += scoop_as_completed(&it, f, 2) || scoop_next(it, &g) || scoop_next(it, &g, 20.0);
+    wrong += scoop_next(it, &g) != SCOOP_END || scoop_iter_free(it);
+    wrong += scoop_join(f[0], &x) || scoop_join(f[1], &x) || x < 5;
+    wrong += scoop_map_iter(norm2, &it, &p, 1) || scoop_next_item(it, &index, &x, &status);
+    scoop_iter_options i = scoop_iter_options();
+    i.as_completed = 1;
+    i.place = o.place;
+    wrong += scoop_map_gen(norm2, &it, next, &left, i) || scoop_map_gen(norm2, &it, next, &left);
+    wrong += scoop_next_item(it, nullptr, &x, nullptr, 20.0) || scoop_iter_free(it);
+    scoop_each_options each = scoop_each_options();
+    each.on_error = SCOOP_KEEP_GOING;
+    wrong += scoop_map_each(norm2, next, &(left = 9), put, each);
+    return wrong + scoop_map_each(norm2, next, &(left = 9), put);
+}
 static int root(int, char **)
 {
     std::vector<point> p(1000, point{3, 4});
@@ -188,6 +228,7 @@ static int root(int, char **)
     json_decref(in);
     f = scoop_submit(in_archive, &n, o);
     wrong += scoop_join(f, &n) != 0 || n != 115;
+    wrong += several(o);
     if (wrong)
         scoop_perror("C++");
     return wrong;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ranks: - 2 4; node-memory: 1 0; limit: 60 s */
-/* api_place.c -- tasks that run on one rank only, and tasks given away */
+/* api_place.c -- tasks that run on one rank or node only, or rather there, and
+ * tasks given away */
 #include "api.h"
 
 SCOOP_TASK(where, int, int);
@@ -112,6 +113,84 @@ static void nowhere(void)
     }
 }
 
+/* All ranks of a test are on one machine: one node, or as many as ranks. */
+static int nodes(void)
+{
+    const char *memory = getenv("SCOOP_NODE_MEMORY");
+
+    return memory && !strcmp(memory, "0") ? scoop_size() : 1;
+}
+
+static int node_of(int rank)
+{
+    return nodes() > 1 ? rank : 0;
+}
+
+/* On its node, and nowhere else, however idle the others are. */
+static void on_nodes(void)
+{
+    enum { MANY = 400 };
+    static scoop_future f[MANY];
+    int wrong = 0, rank;
+
+    for (int i = 0; i < MANY; i++)
+        f[i] =
+            scoop_submit(where, &(int){50}, .place = scoop_on_node(i % nodes()),
+                         .priority = i % 3 - 1);
+    for (int i = MANY; i-- > 0;)
+        wrong += scoop_join(f[i], &rank) || node_of(rank) != i % nodes();
+    CHECK(wrong == 0);
+}
+
+/* Sent there, and stolen or not: each runs once. */
+static void near(void)
+{
+    enum { MANY = 400 };
+    static scoop_future f[MANY];
+    int wrong = 0, there = 0, rank;
+
+    for (int i = 0; i < MANY; i++) {
+        scoop_place place = i % 2 ? scoop_near_rank(i / 2 % scoop_size())
+                                  : scoop_near_node(i / 2 % nodes());
+        f[i] = scoop_submit(where, &(int){50}, .place = place);
+    }
+    for (int i = MANY; i-- > 0;)
+        wrong += scoop_join(f[i], &rank) != 0;
+    CHECK(wrong == 0);
+    /* Nothing else to do anywhere: it runs where it was sent, mostly. */
+    for (int i = 0; i < 50; i++) {
+        int last = scoop_size() - 1;
+        f[0] = scoop_submit(where, &(int){0}, .place = scoop_near_rank(last));
+        CHECK(scoop_join(f[0], &rank) == 0);
+        there += rank == last;
+    }
+    CHECK(there > 0);
+}
+
+static void no_such_place(void)
+{
+    const int bad[] = {-1, -2, 1000000, INT32_MAX, INT32_MIN};
+    scoop_place odd = {99, 0};
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const scoop_place place[] = {scoop_on_rank(bad[i]),
+                                     scoop_near_rank(bad[i]),
+                                     scoop_on_node(bad[i]),
+                                     scoop_near_node(bad[i])};
+        for (int k = 0; k < 4; k++) {
+            scoop_future f = scoop_submit(where, &(int){0}, .place = place[k]);
+            CHECK(scoop_join(f, NULL) == SCOOP_EINVAL);
+            CHECK(strstr(scoop_last_error()->message,
+                         k < 2 ? "no rank" : "no node"));
+        }
+    }
+    CHECK(scoop_join(scoop_submit(where, &(int){0},
+                                  .place = scoop_on_node(nodes())),
+                     NULL) == SCOOP_EINVAL);
+    CHECK(scoop_join(scoop_submit(where, &(int){0}, .place = odd), NULL) ==
+          SCOOP_EINVAL);
+}
+
 enum { CHAINS = 40, LENGTH = 25 };
 
 static int root(void *arg)
@@ -120,6 +199,9 @@ static int root(void *arg)
     everywhere();
     from_everywhere();
     nowhere();
+    on_nodes();
+    near();
+    no_such_place();
     for (int i = 0; i < CHAINS; i++) {
         scoop_future f = scoop_submit(step, &(int){LENGTH}, .detached = 1,
                                       .place = scoop_on_rank(i % scoop_size()));

@@ -12,7 +12,6 @@ SCOOP_TASK(dawdle, long, long);
 SCOOP_TASK(nested, long, double);
 SCOOP_TASK(node_square, long, long);
 SCOOP_TASK(swallow, long, SCOOP_NONE);
-SCOOP_TASK(forget, SCOOP_NONE, long);
 SCOOP_TASK(long_sum, SCOOP_NONE, long);
 SCOOP_REDUCER(add, double);
 SCOOP_REDUCER(slow_add, double);
@@ -110,24 +109,16 @@ static int picky_plus(const long *left, const long *right, long *out)
     return 0;
 }
 
-/* Fails as often as it is told to; then it may be told again. */
-static int tries;
-
+/* Fails as often as it is told to. */
 static int moody(const long *x, long *out)
 {
-    if (tries++ < *x)
-        return scoop_fail(5, "attempt %d", tries);
-    tries = 0;
     *out = *x;
-    return 0;
+    return scoop_attempt() <= *x ? scoop_fail(5, "too early") : 0;
 }
 
 static int moody_plus(const long *left, const long *right, long *out)
 {
-    if (tries++ < 1)
-        return 5;
-    tries = 0;
-    return plus(left, right, out);
+    return scoop_attempt() > 1 ? plus(left, right, out) : 5;
 }
 
 static int dawdle(const long *x, long *y)
@@ -353,14 +344,6 @@ static void failures(void)
     CHECK(out == 5000L * 4999 / 2);
 }
 
-static int forget(const SCOOP_NONE *none, long *out)
-{
-    (void)none;
-    tries = 0;
-    *out = 0;
-    return 0;
-}
-
 static void retries(void)
 {
     long out = 42, sum = 0;
@@ -379,8 +362,6 @@ static void retries(void)
           SCOOP_EFAILED);
     const struct scoop_error *e = scoop_last_error();
     CHECK(e && e->item == 17 && e->attempt == 3 && e->attempts == 3);
-    for (int r = 0; r < scoop_size(); r++)
-        scoop_join(scoop_submit(forget, NULL, .place = scoop_on_rank(r)), NULL);
 }
 
 static void timeouts(void)

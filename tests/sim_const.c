@@ -9,7 +9,9 @@
  * and when all is quiet, all tables are the same and the books balance.
  */
 #include "check.h"
+#include "runtime.h"
 #include "sim/sim.h"
+#include "sim/world.h"
 
 #include <scoop.h>
 #include <stdlib.h>
@@ -90,6 +92,31 @@ static uint64_t look(unsigned k, double timeout)
     return id;
 }
 
+static const struct shared_entry *entry_on(int rank, unsigned k)
+{
+    const struct runtime *rt = sim_world->rank[rank].rt;
+
+    return shared_find(&rt->shared, name_of(k), strlen(name_of(k)));
+}
+
+/* A definition has succeeded: there is no rank that does not have it, or has
+ * not had it. */
+static void check_all_have(unsigned k, uint64_t id)
+{
+    uint64_t version = 0;
+
+    for (int i = 0; i < scoop_size() && !version; i++) {
+        const struct shared_entry *e = entry_on(i, k);
+        if (e && e->is_there && *(uint64_t *)e->data == id)
+            version = e->version;
+    }
+    for (int i = 0; i < scoop_size() && version; i++) {
+        const struct shared_entry *e = entry_on(i, k);
+        if (!e || e->version < version)
+            note("a rank does not have it yet", i);
+    }
+}
+
 static void define(uint64_t *state, unsigned k, bool has_time)
 {
     unsigned char *data = calloc(2, 16384);
@@ -117,6 +144,8 @@ static void define(uint64_t *state, unsigned k, bool has_time)
         note("a definition", err);
     if (err)
         return;
+    for (size_t i = 0; i < n; i++)
+        check_all_have(i ? second : k, id);
     seen.defined[k]++;
     if (n > 1)
         seen.defined[second]++;
@@ -252,8 +281,8 @@ static void run(uint64_t seed)
 
     p.ranks = ranks[sim_next(&state) % (sizeof ranks / sizeof ranks[0])];
     p.per_node = 1 + (int)(sim_next(&state) % (uint64_t)p.ranks);
-    if (seed % 40 == 0)
-        p.ranks = 200, p.per_node = 1 + (int)(seed / 40 % 8);
+    if (seed % 60 == 0)
+        p.ranks = 150, p.per_node = 1 + (int)(seed / 60 % 8);
     p.is_wild = sim_next(&state) % 3 == 0;
     p.has_helper = sim_next(&state) % 2;
     p.full_one_in = sim_next(&state) % 4 ? 0 : 16;
@@ -276,7 +305,7 @@ static void run(uint64_t seed)
 int main(void)
 {
     uint64_t only = sim_asked("SIM_SEED", 0);
-    uint64_t seeds = sim_asked("SIM_SEEDS", 80);
+    uint64_t seeds = sim_asked("SIM_SEEDS", 60);
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     setenv("SCOOP_STACK", "64K", 0);

@@ -71,7 +71,7 @@ static void make_plan(struct plan *p, uint64_t *state, uint32_t below)
         p->deadline_ns = 1 + draw(state, 300000);
     p->priority = draw(state, 3) ? 0 : (int)draw(state, 9) - 4;
     p->place = draw(state, 4) ? -1 : (int)draw(state, 1000);
-    p->way = draw(state, 2) ? JOIN : (int)draw(state, WAYS);
+    p->way = draw(state, 2) ? JOIN : (unsigned)draw(state, WAYS);
 }
 
 SCOOP_TASK(work, struct plan, uint32_t);
