@@ -120,11 +120,7 @@ static int execute(struct runtime *rt, struct future *f, struct run *run)
 
     run->type = registry_task(&rt->registry, f->rec.number);
     run->attempt = f->rec.attempt;
-    if (!run->type)
-        return SCOOP_ENOTASK;
-    if (f->rec.flags & TASK_SUBTREE)
-        return reduce_execute(rt, f, &run->error);
-    int err = prepare(run, f);
+    int err = run->type ? prepare(run, f) : SCOOP_ENOTASK;
     if (err)
         return err;
     f->state = FUTURE_RUNNING;
@@ -170,10 +166,13 @@ static void run_guest(struct runtime *rt, struct future *f)
         map_run_piece(rt, f);
     } else if (f->flags & FUTURE_CANCELLED) {
         transfer_return(rt, f, SCOOP_ECANCELLED, NULL);
+    } else if (f->rec.flags & TASK_SUBTREE) {
+        struct error *error = NULL;
+        int status = reduce_execute(rt, f, &error);
+        transfer_return(rt, f, status, error);
     } else {
         struct run run = {0};
-        bool is_subtree = f->rec.flags & TASK_SUBTREE;
-        if (!is_subtree && f->rec.timeout_ns)
+        if (f->rec.timeout_ns)
             transfer_started(rt, f);
         int status = execute(rt, f, &run);
         f->rec.count = run.ns;
@@ -200,6 +199,14 @@ static void run_home(struct runtime *rt, struct future *f)
     worker_finish_take(rt, f, status, run.error);
 }
 
+static void run_subtree(struct runtime *rt, struct future *f)
+{
+    struct error *error = NULL;
+    int status = reduce_execute(rt, f, &error);
+
+    worker_finish_take(rt, f, status, error);
+}
+
 void execute_task(struct runtime *rt, struct future *f)
 {
     if (f->flags & FUTURE_GUEST)
@@ -210,6 +217,8 @@ void execute_task(struct runtime *rt, struct future *f)
         terms_pay(rt, f, 2);
     else if (f->flags & FUTURE_CANCELLED)
         worker_finish_take(rt, f, SCOOP_ECANCELLED, NULL);
+    else if (f->rec.flags & TASK_SUBTREE)
+        run_subtree(rt, f);
     else
         run_home(rt, f);
 }

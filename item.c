@@ -30,12 +30,6 @@ static void sign(struct error *error, const struct item_way *way,
     error->said.attempts = (int)way->retries + 1;
 }
 
-static void count_attempt(struct future *f, uint32_t attempt)
-{
-    if (f)
-        f->rec.attempt = (uint8_t)(attempt < UINT8_MAX ? attempt : UINT8_MAX);
-}
-
 int item_again(struct runtime *rt, const struct item_way *way,
                struct frame *frame, uint64_t index, const void *in, void *out,
                int code, struct error **error)
@@ -47,15 +41,20 @@ int item_again(struct runtime *rt, const struct item_way *way,
            !(f && (f->flags & FUTURE_CANCELLED))) {
         error_free(*error);
         *error = NULL;
-        count_attempt(f, ++attempt);
+        frame->attempt = ++attempt < UINT8_MAX ? (uint8_t)attempt : UINT8_MAX;
         frame->made = 0;
         code = call_function(rt, frame, in, out, error);
         if (--rt->calls_left == 0)
             worker_attend(rt);
     }
-    count_attempt(f, 1);
+    frame->attempt = 1;
     if (!code)
         return 0;
+    if (f && (f->flags & FUTURE_CANCELLED)) {
+        error_free(*error); /* no wonder: its children were cancelled, too */
+        *error = NULL;
+        return SCOOP_ECANCELLED;
+    }
     sign(*error, way, frame, index, attempt);
     return *error ? (*error)->said.code : SCOOP_EFAILED;
 }

@@ -14,6 +14,16 @@ struct item_way {
     uint32_t retries;
 };
 
+/* Whether a thief would find nothing of this priority. */
+static inline bool item_has_none_like(struct runtime *rt,
+                                      const struct task *rec)
+{
+    if (__builtin_expect(lanes_is_main(rec), 1))
+        return rt->deque.bottom == rt->deque.first &&
+               !deque_public_count(rt->deque.shared);
+    return lanes_has_none_like(&rt->lanes, rec);
+}
+
 /* The item, or the operation of a reducer, has failed with that code, for the
  * first time: tries again as often as it may.  0, or a SCOOP_E... code, with
  * what is known of it in *error. */

@@ -300,21 +300,12 @@ void map_forget_guest(struct future *piece)
     piece->arg = NULL;
 }
 
-/* Whether a thief would find nothing of this priority. */
-static inline bool has_none_like(struct runtime *rt, const struct task *rec)
-{
-    if (__builtin_expect(lanes_is_main(rec), 1))
-        return rt->deque.bottom == rt->deque.first &&
-               !deque_public_count(rt->deque.shared);
-    return lanes_has_none_like(&rt->lanes, rec);
-}
-
 static bool is_worth_splitting(struct runtime *rt, const struct frame *frame,
                                const struct future *f)
 {
     const struct measure *m = frame->measure;
 
-    if (f->rec.count < 2 || !has_none_like(rt, &f->rec))
+    if (f->rec.count < 2 || !item_has_none_like(rt, &f->rec))
         return false;
     if (f->rec.chunk)
         return f->rec.count / 2 >= f->rec.chunk;
@@ -461,11 +452,6 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
             status = call_careful(rt, run, f, in, &error);
         else
             status = call_unit(rt, run, f, in, run->out, &error);
-        if (__builtin_expect(status && (f->flags & FUTURE_CANCELLED), 0)) {
-            error_free(error); /* no wonder: its children were cancelled */
-            error = NULL;
-            status = SCOOP_ECANCELLED;
-        }
         if (__builtin_expect(status, 0))
             goes_on = go_on(rt, run, f, status, error);
         else if (job && (job->item_status || job->progress.is_on))

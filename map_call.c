@@ -82,10 +82,10 @@ static struct map_job *new_job(struct runtime *rt,
     job->users = 1;
     job->owner = rt->frame;
     job->range = order->range;
-    job->priority = (int8_t)order->options.priority;
     job->chunk = order->options.chunk < UINT32_MAX
                      ? (uint32_t)order->options.chunk
                      : UINT32_MAX;
+    job->priority = (int8_t)order->options.priority;
     job->is_careful = order->deadline_ns != CLOCK_NEVER;
     if (job->is_careful && size.in) {
         job->copy = value_alloc(order->n * size.in, task->in_align);
@@ -123,9 +123,24 @@ static int conclude(struct runtime *rt, struct map_job *job)
     return status;
 }
 
+int map_check_wanted(struct runtime *rt)
+{
+    const struct frame *frame = rt->frame;
+
+    if (!frame->is_asked &&
+        !(frame->task && (frame->task->flags & FUTURE_CANCELLED)))
+        return 0;
+    return runtime_fail(rt, SCOOP_ECANCELLED,
+                        "the task that calls was cancelled");
+}
+
 int map_run(struct runtime *rt, const struct map_order *order)
 {
     const struct scoop_map_options *o = &order->options;
+    int err = map_check_wanted(rt);
+
+    if (err)
+        return err;
     struct map_job *job = new_job(rt, order);
     struct future *whole = job ? map_new_piece(rt, job, 0, order->n) : NULL;
 
@@ -173,13 +188,14 @@ static int check_arrays(struct runtime *rt, const struct scoop_task *task,
     return 0;
 }
 
-int map_check_retries(struct runtime *rt, int retries, uint16_t *out)
+int map_check_terms(struct runtime *rt, int retries, int priority,
+                    uint16_t *out)
 {
     if (retries > UINT16_MAX)
         return runtime_fail(rt, SCOOP_EINVAL, "%d retries are too many",
                             retries);
     *out = retries > 0 ? (uint16_t)retries : 0;
-    return 0;
+    return public_check_priority(rt, priority);
 }
 
 static int check_options(struct runtime *rt, struct map_order *order)
@@ -191,8 +207,7 @@ static int check_options(struct runtime *rt, struct map_order *order)
                             (int)o->on_error);
     if (o->on_error == SCOOP_KEEP_GOING)
         order->range.how |= RANGE_KEEP_GOING;
-    int err = public_check_priority(rt, o->priority);
-    return err ? err : map_check_retries(rt, o->retries, &order->range.retries);
+    return map_check_terms(rt, o->retries, o->priority, &order->range.retries);
 }
 
 int scoop_map_task(const struct scoop_task *task, const void *in, void *out,

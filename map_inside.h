@@ -55,8 +55,14 @@ struct map_order {
 /* Blocks until done; 0 or a code, with the caller's last error set. */
 int map_run(struct runtime *rt, const struct map_order *order);
 
-/* *out: how often an item is tried again, of the option `retries`. */
-int map_check_retries(struct runtime *rt, int retries, uint16_t *out);
+/* Options that all have: 0, or a code; *out: how often an item is tried
+ * again. */
+int map_check_terms(struct runtime *rt, int retries, int priority,
+                    uint16_t *out);
+
+/* SCOOP_ECANCELLED, with words, where the calling task was asked to stop: what
+ * it begins now would not be cancelled with it any more.  Else 0. */
+int map_check_wanted(struct runtime *rt);
 
 /* Bytes of one item, or block, of a range. */
 struct map_sizes {

@@ -62,7 +62,8 @@ struct run {
     char *slot[LEVELS + 2];
     uint8_t level[LEVELS + 1];
     unsigned depth;
-    struct future *part[LEVELS]; /* split off: at falling indices */
+    struct future *part[LEVELS]; /* split off: at falling indices, */
+    uint64_t part_first[LEVELS]; /* these */
     unsigned parts;
     struct error *error;
     int status;
@@ -83,13 +84,12 @@ static uint64_t upper_part(uint64_t next, uint64_t end)
     return (end - 1) & ~(((uint64_t)1 << level_of(next ^ (end - 1))) - 1);
 }
 
-static bool is_worth_splitting(const struct runtime *rt, const struct run *run)
+static bool is_worth_splitting(struct runtime *rt, const struct run *run)
 {
     const struct measure *m = run->frame.measure;
     uint64_t items = run->end - run->next;
 
-    if (items < 2 || rt->deque.bottom != rt->deque.first ||
-        deque_public_count(rt->deque.shared))
+    if (items < 2 || !item_has_none_like(rt, &run->f->rec))
         return false;
     if (run->f->rec.chunk)
         return items / 2 >= run->f->rec.chunk;
@@ -110,6 +110,7 @@ static struct future *make(struct runtime *rt, struct frame *owner,
     f->rec.path = like->path;
     f->rec.number = like->number;
     f->rec.chunk = like->chunk;
+    f->rec.priority = like->priority;
     f->rec.range = like->range;
     f->rec.flags = TASK_SUBTREE;
     link_add(&owner->children, &f->link);
@@ -145,6 +146,7 @@ static void split(struct runtime *rt, struct run *run)
         return;
     }
     run->end = first;
+    run->part_first[run->parts] = first;
     run->part[run->parts++] = f;
     offer_tasks(rt);
 }
@@ -212,6 +214,7 @@ static bool has_bad_part(const struct run *run)
 static void run_items(struct runtime *rt, struct run *run)
 {
     struct future *f = run->f;
+    uint32_t is_low = f->rec.priority < 0; /* even lane 9 goes before it */
 
     while (run->next < run->end && !run->status) {
         char *out = run->slot[run->depth];
@@ -219,6 +222,11 @@ static void run_items(struct runtime *rt, struct run *run)
         if (f->flags & FUTURE_CANCELLED) {
             run->status = SCOOP_ECANCELLED;
             return;
+        }
+        if (__builtin_expect(rt->lanes.filled | is_low, 0) &&
+            lanes_precede(&rt->lanes, f->rec.priority)) {
+            worker_yield(rt); /* a task of a higher priority goes first */
+            continue;
         }
         if (__builtin_expect(!rt->is_alone, 1) && is_worth_splitting(rt, run))
             split(rt, run);
@@ -263,12 +271,12 @@ static void cancel_parts(struct runtime *rt, struct run *run)
 static void take_part(struct runtime *rt, struct run *run)
 {
     struct future *f = run->part[--run->parts];
-    uint64_t first = f->rec.first;
+    uint64_t first = run->part_first[run->parts];
     bool was_well = !run->status;
 
-    rt->frame = &run->outer; /* whose it is */
+    rt->frame = run->f->frame = &run->outer; /* whose it is */
     worker_wait(rt, f, CLOCK_NEVER);
-    rt->frame = &run->frame;
+    rt->frame = run->f->frame = &run->frame;
     if ((was_well || run->status == SCOOP_ECANCELLED) &&
         has_failed(run, value_of(f, run->slot[run->depth], run->size))) {
         error_free(run->error);
@@ -436,7 +444,8 @@ int scoop_map_reduce_task(const struct scoop_task *task,
         options = &none;
     err = reduce_check(rt, task, op, in, result, n);
     if (!err)
-        err = map_check_retries(rt, options->retries, &like.range.retries);
+        err = map_check_terms(rt, options->retries, options->priority,
+                              &like.range.retries);
     if (err)
         return err;
     if (!n && options->neutral)
@@ -448,18 +457,22 @@ int scoop_map_reduce_task(const struct scoop_task *task,
         return 0;
     if (--rt->calls_left == 0)
         worker_attend(rt);
+    err = map_check_wanted(rt);
+    if (err)
+        return err;
     struct scoop_wait_options wait = {options->timeout};
     uint64_t deadline_ns = public_deadline(&wait);
     like.path = call_next_path(rt->frame);
     like.number = task ? task->number : op->number;
     like.range.op = op->number;
+    like.priority = (int8_t)options->priority;
     like.chunk =
         options->chunk < UINT32_MAX ? (uint32_t)options->chunk : UINT32_MAX;
     struct future *f = make_whole(rt, task ? task : op, &like, in, n,
                                   deadline_ns != CLOCK_NEVER);
     if (!f)
         return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a reduction");
-    if (deadline_ns == CLOCK_NEVER && call_has_room(rt)) {
+    if (deadline_ns == CLOCK_NEVER && !like.priority && call_has_room(rt)) {
         struct error *error = NULL; /* here, where the input is */
         int status = reduce_execute(rt, f, &error);
         worker_finish_take(rt, f, status, error);

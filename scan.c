@@ -246,11 +246,14 @@ int scoop_map_scan_task(const struct scoop_task *task,
         return err;
     err = reduce_check(rt, task, op, in, out, n);
     if (!err && options)
-        err = map_check_retries(rt, options->retries, &order.range.retries);
+        err = map_check_terms(rt, options->retries, options->priority,
+                              &order.range.retries);
     if (err || !n)
         return err;
-    if (options)
+    if (options) {
         order.options.chunk = options->chunk;
+        order.options.priority = options->priority;
+    }
     struct scoop_wait_options wait = {options ? options->timeout : 0};
     order.deadline_ns = public_deadline(&wait);
     if (--rt->calls_left == 0)

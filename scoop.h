@@ -989,13 +989,14 @@ SCOOP_API int scoop_map_each_task(const struct scoop_task *task,
     SCOOP_OPERATOR_(extern struct scoop_task scoop_task_##fn;, fn, #fn, type)  \
     int fn(const type *, const type *, type *)
 
-/* .timeout, .chunk, .retries  as for scoop_map(); retries are for the reducer
- *            as well
+/* .timeout, .chunk, .retries, .priority
+ *            as for scoop_map(); retries are for the reducer as well
  * .neutral   the result where there are no items (reduce only) */
 #define SCOOP_REDUCE_OPTIONS                                                   \
     double timeout;                                                            \
     size_t chunk;                                                              \
-    int retries;
+    int retries;                                                               \
+    int priority;
 
 struct scoop_reduce_options {
     const void *neutral;
@@ -1846,7 +1847,8 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
 #define SCOOP_COPY_REDUCE_OPTIONS_(to, from)                                   \
     (to).timeout = (from).timeout;                                             \
     (to).chunk = (from).chunk;                                                 \
-    (to).retries = (from).retries;
+    (to).retries = (from).retries;                                             \
+    (to).priority = (from).priority;
 
 #ifndef __cplusplus
 #define SCOOP_REDUCE_CALL_(what, op, task, in, out, ...)                       \

@@ -704,7 +704,7 @@ void transfer_taken(struct runtime *rt, struct future *f, int holder,
     if (f->flags & FUTURE_PIECE)
         map_note_holder(rt, f, holder);
     else if (f->flags & FUTURE_CANCELLED)
-        transfer_cancel(rt, f, holder);
+        transfer_cancel(rt, f, f->rec.holder); /* perhaps it went on */
 }
 
 void transfer_on_held(struct runtime *rt, struct net_message *m)

@@ -13,7 +13,6 @@ SCOOP_TASK(where, long, int);
 SCOOP_TASK(dawdle, long, long);
 SCOOP_TASK(keep_row, long, long);
 SCOOP_TASK(swallow, long, SCOOP_NONE);
-SCOOP_TASK(reset, long, long);
 
 enum { MOST = 100000 };
 
@@ -38,19 +37,14 @@ static int swallow(const long *x, SCOOP_NONE *none)
     return *x < 0 || none ? scoop_fail(3, "not %ld", *x) : 0;
 }
 
-/* Fails *x times on the rank where it is, then says how often it was tried. */
-static int tries;
-
+/* Fails *x times, then says how often it was tried. */
 static int moody(const long *x, int *attempts)
 {
-    if (tries++ < *x)
-        return scoop_fail(5, "attempt %d", tries);
-    *attempts = tries;
-    tries = 0;
-    return 0;
+    *attempts = scoop_attempt();
+    return *attempts <= *x ? scoop_fail(5, "attempt %d", *attempts) : 0;
 }
 
-/* Items that submit and wait: the attempts of one item stay together. */
+/* Items that submit and wait before they fail. */
 static int moody_row(const long *x, int *attempts)
 {
     static const long few[3];
@@ -245,24 +239,6 @@ static void retries(map_function *map)
     const struct scoop_error *e = scoop_last_error();
     CHECK(e && e->has_item && e->item == 999 && e->task_code == 5);
     CHECK(e && e->attempt == 4 && e->attempts == 4);
-    tries = 0;
-}
-
-static int reset(const long *x, long *y)
-{
-    (void)x;
-    tries = 0;
-    api_nap(0.002);
-    *y = 0;
-    return 0;
-}
-
-static void reset_all(void)
-{
-    for (int r = 0; r < scoop_size(); r++)
-        CHECK(scoop_join(scoop_submit(reset, &(long){0},
-                                      .place = scoop_on_rank(r)),
-                         NULL) == 0);
 }
 
 /* No rank has a stretch that is shorter than a chunk allows. */
@@ -367,6 +343,11 @@ static void bad_options(void)
 {
     CHECK(scoop_map(picky, in, out, 1, .retries = 65536) == SCOOP_EINVAL);
     CHECK(scoop_map(picky, in, out, 1, .on_error = 7) == SCOOP_EINVAL);
+    CHECK(scoop_map(picky, in, out, 1, .priority = 5) == SCOOP_EINVAL);
+    fill(5000);
+    for (int p = -4; p <= 4; p++)
+        CHECK(scoop_map(slow_picky, in, out, 5000, .priority = p) == 0 &&
+              out[4999] == 9998);
     fill(1);
     CHECK(scoop_map(picky, in, out, 1, .retries = -1, .chunk = SIZE_MAX) == 0);
     CHECK(scoop_map_task(&scoop_task_picky, in, out, 1, NULL) == 0);
@@ -382,9 +363,7 @@ static int root(int argc, char **argv)
     stop(5000, 4999);
     stop(5000, 1234);
     retries(map_moody);
-    reset_all();
     retries(map_rows);
-    reset_all();
     chunks(200, 50);
     chunks(200, 200);
     chunks(127, 10);

@@ -12,7 +12,7 @@ SCOOP_TASK(dawdle, long, long);
 SCOOP_TASK(nested, long, double);
 SCOOP_TASK(node_square, long, long);
 SCOOP_TASK(swallow, long, SCOOP_NONE);
-SCOOP_TASK(forget, SCOOP_NONE, long);
+SCOOP_TASK(long_sum, SCOOP_NONE, long);
 SCOOP_REDUCER(add, double);
 SCOOP_REDUCER(slow_add, double);
 SCOOP_REDUCER(plus, long);
@@ -109,24 +109,16 @@ static int picky_plus(const long *left, const long *right, long *out)
     return 0;
 }
 
-/* Fails as often as it is told to; then it may be told again. */
-static int tries;
-
+/* Fails as often as it is told to. */
 static int moody(const long *x, long *out)
 {
-    if (tries++ < *x)
-        return scoop_fail(5, "attempt %d", tries);
-    tries = 0;
     *out = *x;
-    return 0;
+    return scoop_attempt() <= *x ? scoop_fail(5, "too early") : 0;
 }
 
 static int moody_plus(const long *left, const long *right, long *out)
 {
-    if (tries++ < 1)
-        return 5;
-    tries = 0;
-    return plus(left, right, out);
+    return scoop_attempt() > 1 ? plus(left, right, out) : 5;
 }
 
 static int dawdle(const long *x, long *y)
@@ -352,14 +344,6 @@ static void failures(void)
     CHECK(out == 5000L * 4999 / 2);
 }
 
-static int forget(const SCOOP_NONE *none, long *out)
-{
-    (void)none;
-    tries = 0;
-    *out = 0;
-    return 0;
-}
-
 static void retries(void)
 {
     long out = 42, sum = 0;
@@ -378,8 +362,6 @@ static void retries(void)
           SCOOP_EFAILED);
     const struct scoop_error *e = scoop_last_error();
     CHECK(e && e->item == 17 && e->attempt == 3 && e->attempts == 3);
-    for (int r = 0; r < scoop_size(); r++)
-        scoop_join(scoop_submit(forget, NULL, .place = scoop_on_rank(r)), NULL);
 }
 
 static void timeouts(void)
@@ -431,6 +413,38 @@ static void nests(void)
     CHECK(out == 2999L * 3000 * 5999 / 6);
 }
 
+static int long_sum(const SCOOP_NONE *none, long *out)
+{
+    static long n[5000];
+
+    (void)none;
+    return scoop_map_reduce(dawdle, plus, n, out, 5000);
+}
+
+/* A task that is cancelled in the middle of a reduction does not end it. */
+static void cancelled(void)
+{
+    for (int i = 0; i < 3; i++) {
+        scoop_future f = scoop_submit(long_sum, NULL);
+        CHECK(scoop_result(f, NULL, .timeout = 0.02 * i + 1e-6) ==
+              SCOOP_ETIMEDOUT);
+        CHECK(scoop_cancel(f) >= 0);
+        CHECK(scoop_join(f, NULL) == SCOOP_ECANCELLED);
+    }
+}
+
+static void priorities(void)
+{
+    long sum = 0;
+
+    fill(3000);
+    for (int p = -4; p <= 4; p++)
+        CHECK(scoop_map_reduce(node_square, node_plus, in, &sum, 3000,
+                               .priority = p) == 0 &&
+              sum == 2999L * 3000 * 5999 / 6);
+    CHECK(scoop_reduce(plus, in, &sum, 1, .priority = -5) == SCOOP_EINVAL);
+}
+
 static void bad_input(void)
 {
     long out = 42;
@@ -479,6 +493,8 @@ static int root(int argc, char **argv)
     retries();
     timeouts();
     nests();
+    cancelled();
+    priorities();
     bad_input();
     return checks_done();
 }

@@ -12,7 +12,6 @@ SCOOP_TASK(picky, long, long);
 SCOOP_TASK(moody, long, long);
 SCOOP_TASK(dawdle, long, long);
 SCOOP_TASK(row, long, long);
-SCOOP_TASK(forget, SCOOP_NONE, long);
 SCOOP_REDUCER(add, double);
 SCOOP_REDUCER(slow_add, double);
 SCOOP_REDUCER(plus, long);
@@ -95,23 +94,15 @@ static int picky_plus(const long *left, const long *right, long *out)
     return plus(left, right, out);
 }
 
-static int tries;
-
 static int moody(const long *x, long *y)
 {
-    if (tries++ < 1)
-        return 5;
-    tries = 0;
     *y = *x;
-    return 0;
+    return scoop_attempt() > 1 ? 0 : 5;
 }
 
 static int moody_plus(const long *left, const long *right, long *out)
 {
-    if (tries++ < 1)
-        return 5;
-    tries = 0;
-    return plus(left, right, out);
+    return scoop_attempt() > 1 ? plus(left, right, out) : 5;
 }
 
 static int dawdle(const long *x, long *y)
@@ -289,14 +280,6 @@ static void one_fails(size_t n, size_t bad)
     CHECK(e && !strcmp(e->task, "picky_plus"));
 }
 
-static int forget(const SCOOP_NONE *none, long *zero)
-{
-    (void)none;
-    tries = 0;
-    *zero = 0;
-    return 0;
-}
-
 static void retries(void)
 {
     long wrong = 0;
@@ -352,6 +335,8 @@ static void bad_input(void)
     CHECK(scoop_scan(plus, NULL, out, 1) == SCOOP_EINVAL);
     CHECK(scoop_scan(plus, in, NULL, 1) == SCOOP_EINVAL);
     CHECK(scoop_scan(plus, in, out, 1, .retries = 70000) == SCOOP_EINVAL);
+    CHECK(scoop_scan(plus, in, out, 1, .priority = 9) == SCOOP_EINVAL);
+    CHECK(scoop_scan(plus, in, out, 5000, .priority = -2) == 0);
     CHECK(scoop_map_scan_task(NULL, scoop_task_find("picky"), in, out, 1,
                               NULL) == SCOOP_EINVAL);
     CHECK(scoop_map_scan_task(scoop_task_find("square"),
@@ -382,8 +367,6 @@ static int root(int argc, char **argv)
     one_fails(5000, 2500);
     one_fails(5000, 4999);
     retries();
-    for (int r = 0; r < scoop_size(); r++)
-        scoop_join(scoop_submit(forget, NULL, .place = scoop_on_rank(r)), NULL);
     timeouts();
     for (long i = 0; i < 300; i++)
         in[i] = i % 50;
