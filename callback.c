@@ -171,9 +171,12 @@ int scoop_on_done(scoop_future future,
     if (!f)
         return why;
     struct callback *c = calloc(1, sizeof *c);
-    if (!c || f->callbacks == UINT16_MAX) {
-        free(c);
+    if (!c)
         return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a callback");
+    if (f->callbacks == UINT16_MAX) {
+        free(c);
+        return runtime_fail(rt, SCOOP_ELIMIT,
+                            "a future has at most %u callbacks", UINT16_MAX);
     }
     c->function = function;
     c->arg = arg;

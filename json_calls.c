@@ -144,7 +144,7 @@ int scoop_result_json_of(scoop_future future, json_t **value,
 {
     struct future *f;
     json_t *found = NULL;
-    int err = public_result(future, public_deadline(options), &f);
+    int err = public_look(future, public_deadline(options), &f);
 
     if (!err)
         err = decode_result(runtime_current, f, &found);

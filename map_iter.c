@@ -268,9 +268,11 @@ static int check(struct runtime *rt, const struct scoop_task *task,
         return runtime_fail(rt, SCOOP_EINVAL,
                             "%s is not a typed task: it has no items",
                             task->name);
-    if (submit_options->detached)
+    if (submit_options->detached || submit_options->borrow ||
+        submit_options->take || submit_options->done_there)
         return runtime_fail(rt, SCOOP_EINVAL,
-                            "the items of a map cannot be detached");
+                            "an item of a map cannot be detached, borrowed, "
+                            "taken, or go to another task");
     return 0;
 }
 

@@ -39,6 +39,8 @@ int public_check_priority(struct runtime *rt, int priority);
 /* Waits for a future of the running task, *f unless the handle is a bad one:
  * 0, what it ended with, or SCOOP_ETIMEDOUT. */
 int public_result(scoop_future handle, uint64_t deadline_ns, struct future **f);
+/* The same for calls that leave the future as it is: see public_see(). */
+int public_look(scoop_future handle, uint64_t deadline_ns, struct future **f);
 /* The owner gives the future back. */
 void public_release(struct runtime *rt, struct future *f);
 

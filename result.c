@@ -145,7 +145,11 @@ int scoop_join_of(scoop_future future, void *out,
     return f ? join(rt, f, out, deadline_ns) : why;
 }
 
-int public_result(scoop_future future, uint64_t deadline_ns, struct future **f)
+typedef struct future *find_fn(struct runtime *rt, scoop_future handle,
+                               int *why);
+
+static int find_and_wait(find_fn *find, scoop_future future,
+                         uint64_t deadline_ns, struct future **f)
 {
     struct runtime *rt = runtime_current;
     int why;
@@ -155,15 +159,25 @@ int public_result(scoop_future future, uint64_t deadline_ns, struct future **f)
         return public_outside();
     if (--rt->calls_left == 0 || deadline_ns != CLOCK_NEVER)
         worker_attend(rt);
-    *f = public_see(rt, future, &why);
+    *f = find(rt, future, &why);
     return *f ? wait_for(rt, *f, deadline_ns) : why;
+}
+
+int public_result(scoop_future future, uint64_t deadline_ns, struct future **f)
+{
+    return find_and_wait(public_own, future, deadline_ns, f);
+}
+
+int public_look(scoop_future future, uint64_t deadline_ns, struct future **f)
+{
+    return find_and_wait(public_see, future, deadline_ns, f);
 }
 
 int scoop_result_of(scoop_future future, void *out,
                     const struct scoop_wait_options *options)
 {
     struct future *f;
-    int err = public_result(future, public_deadline(options), &f);
+    int err = public_look(future, public_deadline(options), &f);
 
     return err ? err : copy_out(runtime_current, f, out);
 }
@@ -183,7 +197,7 @@ int scoop_result_bytes_of(scoop_future future, const void **data, size_t *len,
                           const struct scoop_wait_options *options)
 {
     struct future *f;
-    int err = public_result(future, public_deadline(options), &f);
+    int err = public_look(future, public_deadline(options), &f);
 
     if (!err)
         err = check_bytes(runtime_current, f);
@@ -204,8 +218,6 @@ int scoop_join_bytes_of(scoop_future future, void **data, size_t *len,
         *data = NULL;
     if (len)
         *len = 0;
-    if (runtime_current && !public_own(runtime_current, future, &err))
-        return err; /* a callback may look at its future, no more */
     err = public_result(future, public_deadline(options), &f);
     if (!f || (err == SCOOP_ETIMEDOUT && f->state != FUTURE_DONE))
         return err;
@@ -265,11 +277,8 @@ static int what_happened(const struct future *f)
 static void ask_holder(struct runtime *rt, struct future *f)
 {
     transfer_cancel_and_tell(rt, f);
-    while (f->state != FUTURE_DONE && !(f->rec.flags & TASK_CANCEL)) {
-        f->rec.parent = (uint64_t)(uintptr_t)rt->strand;
-        wait_park(rt, f, CLOCK_NEVER);
-        f->rec.parent = 0;
-    }
+    while (f->state != FUTURE_DONE && !(f->rec.flags & TASK_CANCEL))
+        wait_park(rt, f, CLOCK_NEVER, "what has come of the cancel of");
 }
 
 int scoop_cancel(scoop_future future)
@@ -317,7 +326,7 @@ int scoop_running(scoop_future future)
     if (!rt)
         return public_outside();
     worker_attend(rt);
-    struct future *f = public_own(rt, future, &why);
+    struct future *f = public_see(rt, future, &why);
     return f ? f->state == FUTURE_RUNNING || f->state == FUTURE_HELD : why;
 }
 
@@ -329,7 +338,7 @@ int scoop_cancelled(scoop_future future)
     if (!rt)
         return public_outside();
     worker_attend(rt);
-    struct future *f = public_own(rt, future, &why);
+    struct future *f = public_see(rt, future, &why);
     if (!f)
         return why;
     return f->state == FUTURE_DONE && f->status == SCOOP_ECANCELLED;
@@ -344,7 +353,7 @@ int scoop_future_info(scoop_future future, struct scoop_info *info)
         return public_outside();
     if (!info)
         return runtime_fail(rt, SCOOP_EINVAL, "info is NULL");
-    struct future *f = public_own(rt, future, &why);
+    struct future *f = public_see(rt, future, &why);
     if (!f)
         return why;
     memset(info, 0, sizeof *info);

@@ -606,7 +606,8 @@ SCOOP_API int scoop_wait_many(const scoop_future *futures, size_t n,
  * Callbacks begin when the main thread is not in a task, or is in a call of
  * the library; at most 64 of a rank are unfinished at once, so one must not
  * wait for what another one does.  Does not wait.  Returns 0, SCOOP_EINVAL
- * (NULL), SCOOP_ENOMEM, SCOOP_ESTALE, SCOOP_EOWNER. */
+ * (NULL), SCOOP_ENOMEM, SCOOP_ELIMIT (65,535 for one future), SCOOP_ESTALE,
+ * SCOOP_EOWNER. */
 SCOOP_API int scoop_on_done(scoop_future future,
                             int (*function)(scoop_future future, void *arg),
                             void *arg);
@@ -804,7 +805,7 @@ SCOOP_API int scoop_next_item_of(scoop_iter *iter, uint64_t *index, void *out,
 #define SCOOP_EACH_OPTIONS                                                     \
     SCOOP_SUBMIT_OPTIONS                                                       \
     size_t in_flight;                                                          \
-    int on_error;                                                              \
+    enum scoop_on_error on_error;                                              \
     double limit;
 
 struct scoop_each_options {

@@ -39,9 +39,7 @@ enum range_how {
 struct task {
     uint64_t id;
     uint64_t generation;
-    uint64_t parent; /* id of the task that submitted it; 0: the root.  At
-                      * home, held by another rank: the strand that waits to
-                      * hear what has come of a cancel, or 0 */
+    uint64_t parent; /* id of the task that submitted it; 0: the root */
     uint64_t path;   /* hash of the way from the root: same on any run */
     uint64_t first;  /* range: */
     uint64_t count;

@@ -39,6 +39,7 @@
 #include "offer.h"
 #include "runtime.h"
 #include "terms.h"
+#include "wait.h"
 #include "worker.h"
 
 #define TASK_WORDS (sizeof(struct task) / 8)
@@ -782,8 +783,7 @@ void transfer_on_asked(struct runtime *rt, struct net_message *m)
     f->rec.flags |= TASK_CANCEL;
     if (body->is_dropped)
         f->rec.flags |= TASK_DROPPED;
-    if (f->rec.parent) /* a home needs that when it packs: see task.h */
-        worker_wake(rt, (struct strand *)(uintptr_t)f->rec.parent);
+    wait_wake(rt, f);
 }
 
 /* Also for a task that is not here: it has ended and its result is under way,

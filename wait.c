@@ -39,20 +39,36 @@ static void wake_watcher(struct runtime *rt, struct watch *w)
 
 static const struct watch_kind strand_kind = {wake_watcher, NULL};
 
-void wait_park(struct runtime *rt, struct future *f, uint64_t deadline_ns)
+void wait_park(struct runtime *rt, struct future *f, uint64_t deadline_ns,
+               const char *what)
 {
     struct strand_watch w;
 
     if (!(f->flags & FUTURE_WATCHED)) {
         f->waiter = rt->strand;
-        worker_park(rt, deadline_ns, "the result of", f);
+        worker_park(rt, deadline_ns, what, f);
         f->waiter = NULL;
         return;
     }
     w.strand = rt->strand;
     watch_add(f, &w.watch, &strand_kind);
-    worker_park(rt, deadline_ns, "the result of", f);
+    worker_park(rt, deadline_ns, what, f);
     watch_remove(&w.watch);
+}
+
+void wait_wake(struct runtime *rt, const struct future *f)
+{
+    if (!(f->flags & FUTURE_WATCHED)) {
+        if (f->waiter)
+            worker_wake(rt, f->waiter);
+        return;
+    }
+    struct watch *w = f->watchers;
+    do {
+        if (w->kind == &strand_kind)
+            wake_watcher(rt, w);
+        w = w->next;
+    } while (w != f->watchers);
 }
 
 /* ---- The gate --------------------------------------------------------- */

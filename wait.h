@@ -13,7 +13,10 @@
 
 /* Parks the running task until f is done or the deadline has come, or for no
  * reason: the caller looks. */
-void wait_park(struct runtime *rt, struct future *f, uint64_t deadline_ns);
+void wait_park(struct runtime *rt, struct future *f, uint64_t deadline_ns,
+               const char *what);
+/* Has whoever is parked for f look. */
+void wait_wake(struct runtime *rt, const struct future *f);
 
 /* What the running task waits for: whoever brings it about opens it. */
 struct gate {

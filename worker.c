@@ -160,7 +160,8 @@ static void will_ask(struct runtime *rt, struct frame *frame)
 
 static void cancel(struct runtime *rt, struct future *f)
 {
-    if (f->state == FUTURE_DONE || (f->flags & FUTURE_CANCELLED))
+    if (f->state == FUTURE_DONE || f->state == FUTURE_ANCHOR ||
+        (f->flags & FUTURE_CANCELLED))
         return;
     f->flags |= FUTURE_CANCELLED;
     if (f->state == FUTURE_QUEUED && worker_unqueue(rt, f)) {
@@ -596,7 +597,7 @@ int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
         } else if (clock_is_past(deadline_ns)) {
             return SCOOP_ETIMEDOUT;
         }
-        wait_park(rt, f, deadline_ns);
+        wait_park(rt, f, deadline_ns, "the result of");
     }
     return 0;
 }
