@@ -215,7 +215,6 @@ int scoop_map_task(const struct scoop_task *task, const void *in, void *out,
 {
     struct map_order order = {.task = task, .in = in, .out = out, .n = n};
     struct runtime *rt = runtime_current;
-
     int err;
 
     if (!rt)

@@ -410,7 +410,6 @@ int scoop_next_item_of(scoop_iter *iter, uint64_t *index, void *out,
 {
     struct runtime *rt = runtime_current;
     struct entry *e;
-
     int err;
 
     if (!rt)
@@ -476,7 +475,6 @@ int scoop_map_each_task(const struct scoop_task *task,
 {
     static const struct scoop_each_options none;
     struct runtime *rt = runtime_current;
-
     int err;
 
     if (!rt)

@@ -433,7 +433,6 @@ int scoop_map_reduce_task(const struct scoop_task *task,
     static const struct scoop_reduce_options none;
     struct runtime *rt = runtime_current;
     struct task like = {0};
-
     int err;
 
     if (!rt)

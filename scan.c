@@ -237,7 +237,6 @@ int scoop_map_scan_task(const struct scoop_task *task,
 {
     struct map_order order = {.task = task, .in = in, .out = out, .n = n};
     struct runtime *rt = runtime_current;
-
     int err;
 
     if (!rt)

@@ -438,7 +438,6 @@ int scoop_const_set_of(const struct scoop_const *consts, size_t n,
 {
     struct runtime *rt = runtime_current;
     struct item one = {0}, *item = &one;
-
     int err;
 
     if (!rt)
@@ -472,7 +471,6 @@ int scoop_const_delete_of(const char *name,
 {
     struct runtime *rt = runtime_current;
     size_t len;
-
     int err;
 
     if (!rt)
@@ -518,7 +516,8 @@ static int find(struct runtime *rt, const char *name, size_t len,
             *found = e;
             return 0;
         }
-        if ((e && e->version) || shared_is_ending(s))
+        if ((e && e->version) || shared_is_ending(s) ||
+            (rt->is_serial && worker_is_outside(rt))) /* who else would? */
             err = SCOOP_ENOCONST;
         else if ((deadline_ns || !is_first) && clock_is_past(deadline_ns))
             err = SCOOP_ETIMEDOUT;
@@ -598,7 +597,6 @@ int scoop_const_get_of(const char *name, struct scoop_const *found,
     struct runtime *rt = runtime_current;
     struct shared_entry *e = NULL;
     size_t len;
-
     int err;
 
     if (!rt)
@@ -612,6 +610,8 @@ int scoop_const_get_of(const char *name, struct scoop_const *found,
         return err;
     uint64_t deadline_ns = public_deadline(options);
     look_around(rt, deadline_ns);
+    if (rt->is_serial)
+        worker_settle(rt); /* what is left may define it */
     err = find(rt, name, len, deadline_ns, &e);
     if (err)
         return err;

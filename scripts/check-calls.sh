@@ -7,13 +7,19 @@
 # like. The type MPI_Comm may pass through any file.
 . "$(dirname "$0")/lib-check"
 
+# The code of each file, taken once.
+declare -A code
+for file in *.[ch]; do
+    code[$file]=$(code_of "$file")
+done
+
 # forbid "FILES THAT MAY" REGEX WHAT
 forbid() {
     local may=" $1 " regex=$2 what=$3 file hits
     for file in *.[ch]; do
         case $may in *" $file "*) continue ;; esac
-        hits=$(code_of "$file" | grep -oE "$regex" | tr -d ' (;' |
-            grep -vx MPI_Comm | sort -u | tr '\n' ' ')
+        hits=$(grep -oE "$regex" <<<"${code[$file]}") || continue
+        hits=$(tr -d ' (;' <<<"$hits" | grep -vx MPI_Comm | sort -u | tr '\n' ' ')
         [ -z "$hits" ] || complain "$file: $what: $hits"
     done
 }

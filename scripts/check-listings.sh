@@ -5,13 +5,12 @@
 # limit: 300 s
 #
 # Compiled as strictly as a careful user would, by two compilers, linked with
-# libscoop.a, run on one and on two ranks. scripts/listings says which.
+# libscoop.a, run alone and on two ranks. scripts/listings says which. Two are
+# at work at a time: the script calls itself with the kind and the file of one.
 . "$(dirname "$0")/lib-check"
 . scripts/mpi-env
 
 strict="-Wall -Wextra -Wconversion -Werror -O1 -pthread -I$OUT/include"
-dir=$(mktemp -d "$OUT/listings.XXXXXX") || exit 1
-trap 'rm -rf "$dir"' EXIT
 
 # build KIND FILE COMPILER: leaves FILE.COMPILER, and says whether it could.
 build() {
@@ -34,36 +33,42 @@ try() {
     local file=$1 program=$2 ranks=$3 launch="" expected=${1%.*}.output code
     [ "$ranks" = - ] || launch="mpirun -np $ranks"
     # shellcheck disable=SC2086
-    timeout 60 $launch "$program" </dev/null >"$dir/out" 2>"$dir/err"
+    timeout 100 $launch "$program" </dev/null >"$file.out" 2>"$file.err"
     code=$?
     if ((code)); then
         complain "${file##*/} on $ranks ranks: exit code $code"
-        tail -n 20 "$dir/out" "$dir/err"
-    elif [ -e "$expected" ] && ! diff -u "$expected" "$dir/out"; then
+        tail -n 20 "$file.out" "$file.err"
+    elif [ -e "$expected" ] && ! diff -u "$expected" "$file.out"; then
         complain "${file##*/} on $ranks ranks: prints something else"
     fi
 }
 
-count=0
-while read -r kind file; do
-    count=$((count + 1))
-    case $file in
-    *.cpp) compilers="g++ clang++" ;;
-    *) compilers="gcc clang" ;;
-    esac
-    built=""
+# check KIND FILE
+check() {
+    local kind=$1 file=$2 compilers="gcc clang" compiler built=""
+    case $file in *.cpp) compilers="g++ clang++" ;; esac
     for compiler in $compilers; do
         has "$compiler" || continue
         build "$kind" "$file" "$compiler" && built=$file.$compiler
     done
-    [ "$kind" = run ] && [ -n "$built" ] || continue
-    for ranks in - 1 2; do
+    [ "$kind" = run ] && [ -n "$built" ] || return
+    for ranks in - 2; do
         try "$file" "$built" "$ranks"
     done
-done < <(
-    for text in README.md man/*.[1-9]; do
-        [ -e "$text" ] && scripts/listings "$text" "$dir"
-    done
-)
-echo "$count listings"
+}
+
+if (($# == 2)); then
+    check "$@"
+    ((wrong == 0))
+    exit
+fi
+
+dir=$(mktemp -d "$OUT/listings.XXXXXX") || exit 1
+trap 'rm -rf "$dir"' EXIT
+for text in README.md man/*.[1-9]; do
+    [ -e "$text" ] && scripts/listings "$text" "$dir"
+done >"$dir/list"
+export OUT ARCHIVE SHARED LIBS
+xargs -P 2 -L 1 "$0" <"$dir/list" || wrong=1
+echo "$(wc -l <"$dir/list") listings"
 verdict

@@ -504,9 +504,14 @@ int main(int argc, char **argv)
 
     if (end_seen.is_root && end_seen.codes[0] != SCOOP_ENOCONST)
         return 2;
-    if (scoop_const_set("x", &code) != SCOOP_ESTATE ||
-        scoop_const_get("x", &value) != SCOOP_ESTATE ||
-        scoop_const_delete("x") != SCOOP_ESTATE || scoop_const_version("x"))
+    /* Outside of a farm they work in this process alone, and nobody else will
+     * define what is not there. */
+    if (scoop_const_version("x") || scoop_const_set("x", &code) ||
+        scoop_const_get("x", &value) || *value != code ||
+        scoop_const_set("x", &code) != SCOOP_EEXISTS ||
+        scoop_const_get("y", &value) != SCOOP_ENOCONST ||
+        scoop_const_delete("x") ||
+        scoop_const_get("x", &value) != SCOOP_ENOCONST)
         return 3;
     return code;
 }
