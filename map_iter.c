@@ -410,12 +410,9 @@ int scoop_next_item_of(scoop_iter *iter, uint64_t *index, void *out,
 {
     struct runtime *rt = runtime_current;
     struct entry *e;
-    int err;
 
     if (!rt)
-        rt = public_enter(&err);
-    if (!rt)
-        return err;
+        return public_outside();
     uint64_t deadline_ns = public_deadline(options);
     if (--rt->calls_left == 0 || deadline_ns != CLOCK_NEVER)
         worker_attend(rt);
@@ -428,7 +425,7 @@ int scoop_next_item_of(scoop_iter *iter, uint64_t *index, void *out,
                                          "this function"
                                        : "an iterator over futures has no "
                                          "items");
-    err = next_entry(rt, it, deadline_ns, &e);
+    int err = next_entry(rt, it, deadline_ns, &e);
     if (err)
         return err;
     const struct future *f = e->watch.future;

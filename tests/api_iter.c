@@ -550,12 +550,22 @@ static int root(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    struct counter c = {0, 5, 0, 0};
     scoop_iter *it = NULL;
-    int x = 1;
+    uint64_t index;
+    long out = 0;
+    int x = 3, status = 1, wrong = 0;
 
-    CHECK(scoop_map_iter(square, &it, &x, 1) == SCOOP_ESTATE);
-    CHECK(scoop_map_gen(square, &it, next_number, &x) == SCOOP_ESTATE);
-    CHECK(scoop_map_each(square, next_number, &x, put) == SCOOP_ESTATE);
     CHECK(scoop_next_item(it, NULL, NULL, NULL) == SCOOP_ESTATE);
+    /* Outside of a farm they work, one by one. */
+    CHECK(scoop_map_iter(square, &it, &x, 1) == 0);
+    CHECK(scoop_next_item(it, &index, &out, &status) == 0);
+    CHECK(index == 0 && out == 9 && status == 0);
+    CHECK(scoop_next_item(it, &index, &out, &status) == SCOOP_END);
+    CHECK(scoop_map_gen(square, &it, next_number, &c) == 0);
+    for (int i = 0; i < 5; i++)
+        wrong += scoop_next_item(it, &index, &out, &status) || out != i * i;
+    CHECK(wrong == 0);
+    CHECK(scoop_next_item(it, &index, &out, &status) == SCOOP_END);
     return scoop_main(argc, argv, root);
 }

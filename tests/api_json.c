@@ -573,16 +573,20 @@ static int root(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    json_t *none = scoop_args(NULL, NULL), *out;
-    scoop_future f = scoop_submit(echo, none);
+    json_t *none = scoop_args(NULL, NULL), *list = json_pack("[ii]", 3, 4);
+    json_t *out, *items;
+    scoop_future f = scoop_submit(echo, none); /* serially, in this process */
 
-    if (scoop_join_json(f, &out) != SCOOP_ESTATE || out ||
-        scoop_map_json(echo, none, &out) != SCOOP_ESTATE ||
+    if (scoop_join_json(f, &out) || !json_equal(out, none) ||
+        scoop_map_json(echo, list, &items) || !json_equal(items, list) ||
         scoop_unpack(none, "[i]", &argc) != SCOOP_EJSON ||
         scoop_args_pack("[i") != NULL) {
         puts("outside of a farm not so");
         return 1;
     }
     json_decref(none);
+    json_decref(list);
+    json_decref(out);
+    json_decref(items);
     return scoop_main(argc, argv, root);
 }
