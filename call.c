@@ -48,8 +48,11 @@ void call_end_stretch(struct runtime *rt, struct frame *frame)
         frame->was_long = true;
         m->is_short = 0;
         m->calm = 0;
-    } else if (!m->is_short && ++m->calm >= CALM_STRETCHES) {
-        /* Of a deep recursion no run ends for a long time. */
+    } else if (!m->is_short && !(m->traits & MEASURE_ENDED_LONG) &&
+               ++m->calm >= CALM_STRETCHES) {
+        /* Of a deep recursion no run ends for a long time.  But a function
+         * that was long when it last ended will be long again behind the many
+         * tasks that it submits first. */
         m->is_short = 1;
         m->runs_left = rt->trace ? 1 : TIME_EVERY;
     }
@@ -116,6 +119,8 @@ void call_end_timed(struct runtime *rt, struct frame *frame)
     frame->is_timed = false;
     if (rt->trace)
         call_trace(rt, frame);
+    m->traits = (uint8_t)((frame->was_long ? MEASURE_ENDED_LONG : 0) |
+                          (frame->made ? MEASURE_SPAWNS : 0));
     if (frame->was_long) {
         m->streak = 0;
         m->runs_left = 1;

@@ -309,7 +309,8 @@ static bool is_worth_splitting(struct runtime *rt, const struct frame *frame,
         return false;
     if (f->rec.chunk)
         return f->rec.count / 2 >= f->rec.chunk;
-    return !m->is_short ||
+    /* The stretches of items that submit tasks say nothing of their length. */
+    return !m->is_short || (m->traits & MEASURE_SPAWNS) ||
            (f->rec.count << f->rec.range.block) * (m->stretch_ns + 1) >
                SPLIT_NS;
 }

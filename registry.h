@@ -13,11 +13,17 @@
 
 /* What this rank has measured of a task: how long it runs at a stretch, from
  * its start, or a library call, to the next library call, or its end. */
+enum measure_traits {
+    MEASURE_ENDED_LONG = 1, /* one of its stretches was long */
+    MEASURE_SPAWNS = 2      /* it submitted tasks */
+};
+
 struct measure {
     uint32_t runs_left;  /* until the next one is timed */
     uint8_t is_short;    /* no stretch of the last runs was long */
     uint8_t streak;      /* runs like that in a row */
-    uint16_t calm;       /* short stretches in a row, of any run */
+    uint8_t calm;        /* short stretches in a row, of any run */
+    uint8_t traits;      /* enum measure_traits, of the last run timed */
     uint64_t stretch_ns; /* the longest of the last run that was timed */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: 4; node-memory: 1 0; limit: 60 s; skip: asan tsan valgrind */
+/* ranks: 4; node-memory: 1 0; limit: 60 s; alone; skip: asan tsan valgrind */
 /* api_idle.c -- ranks without work, and an origin that waits, use no core
  *
  * One rank computes for three seconds. The others, and their helpers, may use

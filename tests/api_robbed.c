@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: 2; node-memory: 1 0; limit: 60 s; skip: valgrind */
+/* ranks: 2; node-memory: 1 0; limit: 60 s; alone; skip: valgrind */
 /* api_robbed.c -- a rank that computes can be robbed
  *
  * 100 tasks stand in line behind a leaf that does not call the library for a
