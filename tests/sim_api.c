@@ -32,11 +32,8 @@ static int root(void *arg)
     struct program *program = arg;
 
     program->err = node_run(&program->top, &program->value);
-    if (world.ends) {
-        world.begun++; /* until root() returns */
+    if (world.ends)
         end_program(&program->top);
-        world.begun--;
-    }
     return program->err;
 }
 

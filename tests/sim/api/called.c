@@ -107,10 +107,13 @@ static int call(scoop_future f, void *arg)
         note(&c->node, "the value in a callback", 0);
     if (!err != !scoop_error_of(f) && err != SCOOP_ESHUTDOWN)
         note(&c->node, "the error in a callback", err);
-    if (scoop_release(f) != SCOOP_EOWNER)
-        note(&c->node, "a release in a callback", 0);
-    if (fetch(&c->node, &t, f, true, SCOOP_NOW, &value) != SCOOP_EOWNER)
-        note(&c->node, "a join in a callback", 0);
+    /* Not its own: its owner may have released it. */
+    err = scoop_release(f);
+    if (err != SCOOP_EOWNER && err != SCOOP_ESTALE)
+        note(&c->node, "a release in a callback", err);
+    err = fetch(&c->node, &t, f, true, SCOOP_NOW, &value);
+    if (err != SCOOP_EOWNER && err != SCOOP_ESTALE)
+        note(&c->node, "a join in a callback", err);
     sim_work(200);
     return is_nesting(&c->child, c->number) ? nest(c) : 0;
 }

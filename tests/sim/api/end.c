@@ -53,7 +53,7 @@ static void shut(const struct last *last)
     if (err)
         insist(&last->node, "scoop_shutdown", err);
     begun = world.begun;
-    if (world.begun != world.ended + 1) /* the root's own */
+    if (world.begun != world.ended)
         insist(&last->node, "tasks behind scoop_shutdown",
                (int)(world.begun - world.ended));
     struct node leaf = leaf_of(last, 99);
@@ -96,7 +96,7 @@ void end_program(const struct node *node)
 
     for (unsigned i = 0; i < n; i++) {
         leaf[i] = leaf_of(&last, i);
-        bool is_detached = draw(&state, 4) == 0, is_placed = draw(&state, 3);
+        bool is_detached = draw(&state, 4) == 0 && !last.cancels, is_placed = draw(&state, 3);
         scoop_place place = {0};
         if (!is_placed)
             place = scoop_on_rank((int)(leaf[i].state % (unsigned)world.ranks));
