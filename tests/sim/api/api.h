@@ -20,13 +20,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "scoop.h"
 #include "../sim.h"
+#include "scoop.h"
 
 #define OPS_MAX 4u
 #define DEPTH_MAX 7u
 #define FAILURE 1000 /* what a task returns that is to fail */
 #define TOO_EARLY 5  /* what an attempt returns before the good one */
+#define TOO_LATE 6   /* what a task returns that was asked to stop */
 #define FAILURE_WORDS "as it should"
 
 enum { TYPED, WIDE, BYTES, TEXT, CARRIERS };

@@ -96,7 +96,8 @@ void end_program(const struct node *node)
 
     for (unsigned i = 0; i < n; i++) {
         leaf[i] = leaf_of(&last, i);
-        bool is_detached = draw(&state, 4) == 0 && !last.cancels, is_placed = draw(&state, 3);
+        bool is_detached = draw(&state, 4) == 0 && !last.cancels,
+             is_placed = draw(&state, 3);
         scoop_place place = {0};
         if (!is_placed)
             place = scoop_on_rank((int)(leaf[i].state % (unsigned)world.ranks));
