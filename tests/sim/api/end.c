@@ -7,7 +7,7 @@
  */
 #include "api.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #define MOST 24u
 
@@ -53,6 +53,8 @@ static void shut(const struct last *last)
     if (err)
         insist(&last->node, "scoop_shutdown", err);
     begun = world.begun;
+    if (world.is_traced)
+        printf("scoop_shutdown: %d\n", err);
     if (world.begun != world.ended)
         insist(&last->node, "tasks behind scoop_shutdown",
                (int)(world.begun - world.ended));

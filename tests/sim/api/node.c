@@ -262,6 +262,9 @@ int node_run(const struct node *node, uint64_t *value)
     begin_run(node);
     int err = run(node, value);
     world.ended++;
+    if (world.is_traced)
+        printf("end %llx on rank %d: %d\n", (unsigned long long)node->state,
+               scoop_rank(), err);
     if (!err && !node->is_counted &&
         scoop_cancel_requested()) /* may be wrong */
         return scoop_fail(TOO_LATE, "it was given up");
