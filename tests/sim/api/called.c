@@ -101,7 +101,8 @@ static int call(scoop_future f, void *arg)
     if ((err = scoop_done(f)) != 1)
         note(&c->node, "a callback before the end", err);
     err = fetch(&c->node, &t, f, false, 0, &value);
-    if (err && !(c->may_end_badly && value == 0))
+    if (c->child.fails ? err != SCOOP_EFAILED && !c->may_end_badly
+                       : err && !(c->may_end_badly && value == 0))
         note(&c->node, "the result in a callback", err);
     if (!err && value != node_value(&c->child))
         note(&c->node, "the value in a callback", 0);
@@ -179,6 +180,8 @@ static unsigned draw_called(const struct node *node, const struct op *op,
     t->carrier = draw(&state, 2) ? TYPED : (unsigned)draw(&state, CARRIERS);
     if (moment == GIVEN_UP)
         t->child = loose(t->child);
+    else if (draw(&state, 4) == 0)
+        t->child.fails = FAILURE;
     return moment;
 }
 
@@ -216,7 +219,7 @@ static uint64_t finish_called(const struct node *node, const struct op *op,
         return 0;
     }
     err = fetch(node, &t, f, false, 0, &value);
-    if (err)
+    if (err != (t.child.fails ? SCOOP_EFAILED : 0))
         note(node, "the result of what has callbacks", err);
     if (moment != BEFORE)
         call_back(node, f, &t.child, t.carrier, false, count_of(op));

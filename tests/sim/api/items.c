@@ -230,7 +230,8 @@ static uint64_t finish_left(const struct node *node, const struct op *op,
             job->sum -= FAILURE;
     if (job->sum)
         note(node, "the values of some items", (int)job->put);
-    close_iter(node, iter);
+    if (draw(&state, 3)) /* else it is left to the return of this task */
+        close_iter(node, iter);
     free(job);
     return 0;
 }

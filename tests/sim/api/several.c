@@ -121,17 +121,23 @@ static void check_wait(const struct node *node, struct group *g,
 
 static void wait_some(const struct node *node, struct group *g, uint64_t *state)
 {
-    bool done[MOST] = {0};
-    size_t count = 99;
+    bool done[MOST + 1] = {0};
+    scoop_future f[MOST + 1];
+    size_t count = 99, n = g->n;
     int when = (int)draw(state, 3);
     double timeout = draw(state, 2)   ? 0
                      : draw(state, 4) ? (double)draw(state, 30) * 1e-6 + 1e-9
                                       : SCOOP_NOW;
-    int err = scoop_wait(g->f, g->n, .return_when = when, .timeout = timeout,
+    memcpy(f, g->f, sizeof g->f);
+    if (n && draw(state, 4) == 0)
+        f[n] = f[draw(state, n)], n++; /* one of them stands there twice */
+    int err = scoop_wait(f, n, .return_when = when, .timeout = timeout,
                          .done = done, .count = &count);
 
     if (err && !(err == SCOOP_ETIMEDOUT && (timeout > 0 || timeout < 0)))
         note(node, "scoop_wait", err);
+    if (n > g->n)
+        count -= done[g->n];
     if (!err || err == SCOOP_ETIMEDOUT)
         check_wait(node, g, done, count, when, err);
 }
