@@ -83,7 +83,8 @@ struct kind {
 extern struct world {
     int ranks, per_node;
     struct account got;
-    bool ends;             /* by end_program(): nothing may be left for it */
+    enum { RETURNS, SHUTS, SHUTS_MIDWAY } ends; /* see end.c */
+    bool root_runs;
     bool is_shut;          /* from now on all may end badly */
     uint64_t begun, ended; /* tasks, counted or not */
     uint64_t names;        /* of constants, so far */
@@ -168,7 +169,9 @@ extern const struct kind items_kind, items_left_kind, each_kind; /* items.c */
 extern const struct kind reduce_kind, scan_kind;                 /* reduce.c */
 extern const struct kind const_kind, race_kind;                  /* consts.c */
 
-/* end.c: what some programs do last; whether all was well after the end. */
+/* end.c: how some programs end; whether all was well after the end. */
+scoop_future end_midway(const struct node *node);
+void end_join(const struct node *node, scoop_future f);
 void end_program(const struct node *node);
 void end_expect(const struct node *node, struct account *account);
 const char *end_check(void);

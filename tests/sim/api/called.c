@@ -62,8 +62,8 @@ static struct node nested_of(const struct called *c)
 
 static bool is_nesting(const struct node *child, unsigned number)
 {
-    return !world.ends && child->is_counted && (child->state >> 8) % 3 == 0 &&
-           number < 3 && child->depth % 2 == 0;
+    return world.ends == RETURNS && child->is_counted &&
+           (child->state >> 8) % 3 == 0 && number < 3 && child->depth % 2 == 0;
 }
 
 static int nest(const struct called *c)

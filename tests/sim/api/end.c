@@ -3,7 +3,8 @@
  *
  * Some tasks are left, none of which submits others, and the root or a task of
  * its calls scoop_shutdown().  When that has returned they have ended, and if
- * they were not to be cancelled they are well.  Nothing begins any more.
+ * they were not to be cancelled they are well.  Nothing begins any more.  Or a
+ * task shuts the farm while the program runs.
  */
 #include "api.h"
 
@@ -14,6 +15,7 @@
 struct last {
     struct node node;
     bool cancels, has_time;
+    uint64_t after_ns;
 };
 
 static uint64_t begun; /* when the farm was empty */
@@ -55,7 +57,7 @@ static void shut(const struct last *last)
     begun = world.begun;
     if (world.is_traced)
         printf("scoop_shutdown: %d\n", err);
-    if (world.begun != world.ended)
+    if (world.begun != world.ended + world.root_runs)
         insist(&last->node, "tasks behind scoop_shutdown",
                (int)(world.begun - world.ended));
     struct node leaf = leaf_of(last, 99);
@@ -70,9 +72,29 @@ static void shut(const struct last *last)
 static int shut_task(const struct last *last, SCOOP_NONE *out)
 {
     (void)out;
-    sim_work(500);
+    sim_work(500 + last->after_ns);
     shut(last);
     return 0;
+}
+
+/* The farm is shut while the program runs: it may fail in whatever way, but
+ * it ends. */
+scoop_future end_midway(const struct node *node)
+{
+    uint64_t state;
+    struct last last = draw_last(node, &state);
+
+    last.after_ns = draw(&state, 30000);
+    return scoop_submit(shut_task, &last,
+                        .place = scoop_near_rank(world.ranks - 1));
+}
+
+void end_join(const struct node *node, scoop_future f)
+{
+    int err = scoop_join(f, NULL);
+
+    if (err)
+        insist(node, "the task that shuts the farm midway", err);
 }
 
 static void check_left(const struct last *last, const struct node *leaf,
