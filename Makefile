@@ -9,7 +9,8 @@
 #   bench/X.c         the same
 #   tests/api_X.c     the same
 #   tests/test_X.c    a program that sees the library's inside
-#   tests/sim_X.c     the inside with tests/sim/Y.c in the place of Y.c
+#   tests/sim_X.c     the inside with tests/sim/Y.c in the place of Y.c,
+#                     and tests/sim/X/*.c, if there are any
 #   tests/X.sh        run as it is
 #
 # Nothing is asked of the machine while this file is read: on a fresh one
@@ -123,14 +124,14 @@ KEEP := $(KEEP_$(BUILD))
 USER_OBJECTS := $(KEEP_asan) $(patsubst %.c,$(OUT)/%.o,$(wildcard examples/*.c bench/*.c \
     tests/api_*.c))
 INSIDE_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/test_*.c \
-    tests/sim_*.c tests/sim/*.c))
+    tests/sim_*.c tests/sim/*.c tests/sim/*/*.c))
 SIM_ROOMS := $(basename $(notdir $(wildcard tests/sim/*.c)))
 SIM_OBJECTS := $(patsubst %,$(OUT)/tests/sim/%.o,$(SIM_ROOMS)) \
     $(filter-out $(foreach room,$(SIM_ROOMS),$(OUT)/$(room).o \
         $(OUT)/$(room)_%.o),$(OBJECTS))
 
-FORMATTED = $(wildcard *.[ch] tests/*.[ch] tests/sim/*.[ch] examples/*.[ch] \
-    bench/*.[ch])
+FORMATTED = $(wildcard *.[ch] tests/*.[ch] tests/sim/*.[ch] \
+    tests/sim/*/*.[ch] examples/*.[ch] bench/*.[ch])
 
 # ---- What to ask for -----------------------------------------------------
 
@@ -176,7 +177,7 @@ check-valgrind: programs ## the unit and API tests under valgrind
 
 check-long: all programs ## trees twenty times and large, huge payloads, many seeds
 	@LONG=1 UTS_TIMES=20 UTS_LARGE=1 SIM_SEEDS=$(SEEDS) $(RUN_TESTS) \
-	    tests/uts.sh $(filter %/sim_mix,$(SIM_TESTS)) \
+	    tests/uts.sh $(filter %/sim_mix %/sim_api,$(SIM_TESTS)) \
 	    $(filter %/test_net_large %/api_bytes_huge,$(TESTS))
 
 SEEDS = 1000
@@ -303,6 +304,8 @@ $(API_TESTS) $(BENCHES): %: %.o $(KEEP) $(ARCHIVE)
 $(UNIT_TESTS): %: %.o $(KEEP) $(INSIDE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) $^ -o $@ $(call link_line,$<) $(LIBS)
+
+$(OUT)/tests/sim_api: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/api/*.c))
 
 $(SIM_TESTS): %: %.o $(KEEP) $(SIM_OBJECTS)
 	$(call say,LD,$@)

@@ -36,6 +36,7 @@ struct callback {
     struct callback *next;
     int (*function)(scoop_future future, void *arg);
     void *arg;
+    uint64_t path; /* it counts as a child of the task that added it */
 };
 
 struct callback_frame {
@@ -124,8 +125,7 @@ void callback_run(struct runtime *rt)
 
     w->callbacks_running++;
     w->callbacks_refused = 0;
-    call_enter(rt, &on.frame, NULL, &callback_type,
-               ~f->rec.path ^ f->callbacks);
+    call_enter(rt, &on.frame, NULL, &callback_type, c->path);
     on.lent = f;
     call_go_away(rt, clock_now_ns());
     int code = c->function(public_handle(f), c->arg);
@@ -180,6 +180,7 @@ int scoop_on_done(scoop_future future,
     }
     c->function = function;
     c->arg = arg;
+    c->path = call_next_path(rt->frame);
     c->watch.future = f;
     f->callbacks++;
     if (f->state == FUTURE_DONE)

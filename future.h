@@ -124,6 +124,7 @@ struct future_table {
     int32_t rank;
     uint64_t first_generation;
     uint64_t created, ended; /* home futures: what term.c counts */
+    uint64_t indebted; /* of these that ended: old attempts may still run */
 
     struct link guests;
 };

@@ -206,16 +206,23 @@ struct window {
     struct item *item; /* a ring, by index % room */
     size_t room;
     size_t n, submitted, joined;
-    size_t bytes; /* of text in the window */
-    int status;   /* why no more are submitted */
+    size_t bytes;  /* of text in the window */
+    uint64_t path; /* a map is one child, for seeds, and has the items */
+    int status;    /* why no more are submitted */
 };
 
 static void submit_item(struct runtime *rt, struct window *w)
 {
     const json_t *value = json_array_get(w->array, w->submitted);
     struct item *item = &w->item[w->submitted % w->room];
+    struct frame *frame = rt->frame;
+    uint64_t path = frame->path, made = frame->made;
 
+    frame->path = w->path;
+    frame->made = w->submitted;
     item->future = submit(rt, w->task, value, &w->each, &item->len);
+    frame->path = path;
+    frame->made = made;
     if (!item->future.id) {
         w->status = (int)(int64_t)item->future.generation;
         return;
@@ -301,6 +308,7 @@ int scoop_map_json_of(const struct scoop_task *task, const json_t *array,
     struct window w = {.task = task,
                        .array = array,
                        .deadline_ns = public_deadline(&wait),
+                       .path = call_next_path(rt->frame),
                        .n = json_array_size(array),
                        .room = WINDOW_ITEMS};
     if (options) {

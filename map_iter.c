@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "clock.h"
 #include "iter.h"
 #include "public.h"
@@ -40,6 +41,7 @@ struct source {
     void *ctx;
     void *item; /* room for one of its items */
     uint64_t made;
+    uint64_t path; /* the items' parent's, as far as seeds go */
     size_t in_flight;
     bool is_in_order;
     bool has_ended;      /* makes no more */
@@ -156,13 +158,29 @@ static const void *make_item(struct runtime *rt, struct scoop_iter *it)
     return NULL;
 }
 
+/* The iterator is one child of the task, and the items are its children: how
+ * many were made before it was left must not change the seeds of what comes
+ * after it. */
+static scoop_future submit_as_child(struct runtime *rt, const struct source *s,
+                                    const void *item)
+{
+    struct frame *frame = rt->frame;
+    uint64_t path = frame->path, made = frame->made;
+
+    frame->path = s->path;
+    frame->made = s->made;
+    scoop_future h =
+        scoop_submit_task(s->task, item, s->task->in_size, &s->submit);
+    frame->path = path;
+    frame->made = made;
+    return h;
+}
+
 static int submit(struct runtime *rt, struct scoop_iter *it, const void *item)
 {
     struct source *s = it->source;
     int err;
-    scoop_future h =
-        scoop_submit_task(s->task, item, s->task->in_size, &s->submit);
-    struct future *f = public_own(rt, h, &err);
+    struct future *f = public_own(rt, submit_as_child(rt, s, item), &err);
 
     if (!f)
         return err;
@@ -292,6 +310,7 @@ static struct scoop_iter *make(struct runtime *rt,
     }
     it->source = s;
     s->task = task;
+    s->path = call_next_path(rt->frame);
     s->submit = *options;
     s->in_flight = in_flight;
     if (!in_flight)

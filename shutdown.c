@@ -24,6 +24,9 @@
  * keep theirs from being so; therefore they have to be repeated, and the
  * caller sleeps between them, up to WAVE_MAX_NS.
  *
+ * A future whose time has passed counts as ended when its last attempt has
+ * returned, wherever that runs: until then it is "indebted" (terms.h).
+ *
  * A piece of a map is one future: if the caller is an item of it the whole
  * piece is spared, that is, parts of it that run elsewhere are not waited for.
  */
@@ -88,7 +91,7 @@ static int spare(struct shutdown *s, const struct future *f)
     return 0;
 }
 
-/* Of the spared ones, those that have not ended. */
+/* Of the spared ones, those that have not ended, nor have their attempts. */
 static uint64_t count_spared(const struct runtime *rt)
 {
     const struct shutdown *s = &rt->shutdown;
@@ -97,7 +100,7 @@ static uint64_t count_spared(const struct runtime *rt)
     for (size_t i = 0; i < s->spareds; i++) {
         const struct future *f =
             future_find(&rt->futures, s->spared[i].id, s->spared[i].generation);
-        n += f && f->state != FUTURE_DONE;
+        n += f && (f->state != FUTURE_DONE || f->debts);
     }
     return n;
 }
@@ -126,7 +129,7 @@ static void report(struct runtime *rt)
     if (s->reports < term_children(&rt->term))
         return;
     s->sum_created += rt->futures.created;
-    s->sum_ended += rt->futures.ended + count_spared(rt);
+    s->sum_ended += rt->futures.ended - rt->futures.indebted + count_spared(rt);
     if (rt->rank == 0) {
         answer(rt, s->caller, s->wave, 0);
         return;
@@ -202,7 +205,7 @@ static void on_ask(struct runtime *rt, const struct wire_shutdown *body)
         return;
     }
     further.id = 0;
-    if (f && f->state != FUTURE_DONE) {
+    if (f && (f->state != FUTURE_DONE || f->debts)) {
         further.status = spare(&rt->shutdown, f);
         const struct frame *owner = f->owner;
         if (owner && owner->task && !further.status) {

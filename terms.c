@@ -67,8 +67,10 @@ void terms_drop(struct runtime *rt, struct future *f)
 void terms_pay(struct runtime *rt, struct future *f, unsigned debts)
 {
     f->debts = (uint8_t)(f->debts - debts);
-    if (!f->debts && !f->callbacks && f->state == FUTURE_DONE &&
-        (f->flags & FUTURE_ORPHAN))
+    if (f->debts || f->state != FUTURE_DONE)
+        return;
+    rt->futures.indebted--;
+    if (!f->callbacks && (f->flags & FUTURE_ORPHAN))
         future_put(&rt->futures, f);
 }
 

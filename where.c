@@ -196,9 +196,10 @@ uint64_t scoop_index(void)
     struct runtime *rt = runtime_current;
     const struct future *task = rt && rt->frame ? rt->frame->task : NULL;
 
-    return task && (task->rec.flags & (TASK_RANGE | TASK_SUBTREE))
-               ? task->rec.first
-               : 0;
+    if (!task || !(task->rec.flags & (TASK_RANGE | TASK_SUBTREE)) ||
+        rt->frame->type->kind == SCOOP_OPERATOR)
+        return 0;
+    return task->rec.first;
 }
 
 /* ---- Log -------------------------------------------------------------- */

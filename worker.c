@@ -89,6 +89,7 @@ void worker_finish_take(struct runtime *rt, struct future *f, int status,
             error->said.attempts = terms_attempts(f);
         }
         terms_drop(rt, f);
+        rt->futures.indebted += f->debts != 0;
     }
     if (status && !error)
         error = call_error(rt, f, status, NULL);
