@@ -23,7 +23,7 @@ static void wait_job(struct runtime *rt, struct map_job *job,
                      uint64_t deadline_ns)
 {
     while (job->remaining) {
-        if (--rt->calls_left == 0) {
+        if (deadline_ns == CLOCK_NEVER && --rt->calls_left == 0) {
             worker_attend(rt);
             if (!job->remaining)
                 break;
@@ -232,11 +232,11 @@ int scoop_map_task(const struct scoop_task *task, const void *in, void *out,
         err = check_options(rt, &order);
     if (err || !n)
         return err;
+    struct scoop_wait_options wait = {order.options.timeout};
+    order.deadline_ns = public_deadline(&wait);
     if (--rt->calls_left == 0)
         worker_attend(rt);
     for (size_t i = 0; order.options.status && i < n; i++)
         order.options.status[i] = SCOOP_ECANCELLED; /* until it is known */
-    struct scoop_wait_options wait = {order.options.timeout};
-    order.deadline_ns = public_deadline(&wait);
     return map_run(rt, &order);
 }

@@ -454,13 +454,13 @@ int scoop_map_reduce_task(const struct scoop_task *task,
                             scoop_strerror(SCOOP_EEMPTY));
     if (!n)
         return 0;
+    struct scoop_wait_options wait = {options->timeout};
+    uint64_t deadline_ns = public_deadline(&wait);
     if (--rt->calls_left == 0)
         worker_attend(rt);
     err = map_check_wanted(rt);
     if (err)
         return err;
-    struct scoop_wait_options wait = {options->timeout};
-    uint64_t deadline_ns = public_deadline(&wait);
     like.path = call_next_path(rt->frame);
     like.number = task ? task->number : op->number;
     like.range.op = op->number;

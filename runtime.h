@@ -24,6 +24,7 @@
 #include "log.h"
 #include "net.h"
 #include "node.h"
+#include "recall.h"
 #include "registry.h"
 #include "scoop.h"
 #include "shared.h"
@@ -125,6 +126,7 @@ struct runtime {
     struct lanes lanes;    /* the others */
     struct future_table futures;
     struct future_table guests;
+    struct recalls recalls; /* of guests that are not here yet */
     struct registry registry;
     struct scoop_stats stats;
 

@@ -335,6 +335,7 @@ static void close_rooms(struct runtime *rt)
     worker_fini(rt);
     shared_fini(&rt->shared);
     shutdown_free(&rt->shutdown);
+    recall_free(&rt->recalls);
     future_table_fini(&rt->futures);
     future_table_fini(&rt->guests);
     registry_close(&rt->registry);

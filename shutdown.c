@@ -353,10 +353,11 @@ int scoop_shutdown_farm(const struct scoop_shutdown_options *options)
         return public_outside();
     if (rt->is_serial)
         return runtime_fail(rt, SCOOP_ESTATE, "no farm runs that could end");
+    uint64_t deadline_ns = public_deadline(&wait);
     worker_attend(rt);
     if (!rt->shutdown.is_calling) {
         rt->shutdown.is_calling = true;
-        err = await_all(rt, options && options->cancel, public_deadline(&wait));
+        err = await_all(rt, options && options->cancel, deadline_ns);
         rt->shutdown.is_calling = false;
     }
     if (!err)

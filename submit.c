@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "clock.h"
 #include "place.h"
 #include "public.h"
 #include "terms.h"
@@ -220,7 +221,8 @@ static void detach(struct runtime *rt, struct future *f)
 
 /* What the options say is written into a new future. */
 static int furnish(struct runtime *rt, struct future *f,
-                   const struct scoop_submit_options *options)
+                   const struct scoop_submit_options *options,
+                   uint64_t called_ns)
 {
     if (options->detached)
         detach(rt, f);
@@ -230,7 +232,7 @@ static int furnish(struct runtime *rt, struct future *f,
     }
     f->rec.priority = (int8_t)options->priority;
     if (options->timeout > 0 || options->deadline > 0 || options->retries > 0)
-        return terms_give(rt, f, options);
+        return terms_give(rt, f, options, called_ns);
     return 0;
 }
 
@@ -263,8 +265,13 @@ scoop_future scoop_submit_task(const struct scoop_task *task, const void *arg,
         err = check_options(rt, task, arg, options);
     if (err)
         return refuse(err, arg, options);
+    uint64_t called_ns = options->deadline > 0 ? clock_now_ns() : 0;
     if (--rt->calls_left == 0)
         worker_attend(rt);
+    if (rt->is_shut) /* meanwhile */
+        return refuse(runtime_fail(rt, SCOOP_ESHUTDOWN, "%s",
+                                   scoop_strerror(SCOOP_ESHUTDOWN)),
+                      arg, options);
     bool stays = (options->borrow || options->take) && arg;
     f = stays ? make_around(rt, task, arg, arg_len, options)
               : make(rt, task, arg, arg_len);
@@ -275,7 +282,7 @@ scoop_future scoop_submit_task(const struct scoop_task *task, const void *arg,
     scoop_future handle =
         options->detached ? public_no_future(0) : public_handle(f);
     link_add(&rt->frame->children, &f->link);
-    err = furnish(rt, f, options);
+    err = furnish(rt, f, options, called_ns);
     if (!err)
         err = place_task(rt, f, options->place);
     if (err)

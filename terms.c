@@ -187,7 +187,7 @@ void terms_started(struct runtime *rt, struct future *f)
 }
 
 int terms_give(struct runtime *rt, struct future *f,
-               const struct scoop_submit_options *options)
+               const struct scoop_submit_options *options, uint64_t called_ns)
 {
     struct terms *terms = calloc(1, sizeof *terms);
 
@@ -204,7 +204,8 @@ int terms_give(struct runtime *rt, struct future *f,
     f->flags |= FUTURE_HAS_TERMS;
     f->rec.arg = (uint64_t)(uintptr_t)terms;
     if (options->deadline > 0) {
-        terms->whole.at_ns = clock_deadline(options->deadline);
+        terms->whole.at_ns =
+            clock_after(called_ns, clock_ns_of(options->deadline));
         timer_set(&rt->worker.timers, &terms->whole);
     }
     return 0;

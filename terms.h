@@ -45,9 +45,10 @@ static inline int terms_attempts(const struct future *f)
 
 /* 0, or a code after words to the caller. */
 int terms_check(struct runtime *rt, const struct scoop_submit_options *options);
-/* Gives a new future what the options ask for; 0 or SCOOP_ENOMEM. */
+/* Gives a new future what the options ask for; called_ns: from when its
+ * deadline counts.  0 or SCOOP_ENOMEM. */
 int terms_give(struct runtime *rt, struct future *f,
-               const struct scoop_submit_options *options);
+               const struct scoop_submit_options *options, uint64_t called_ns);
 /* It ends, or is taken back before it was queued. */
 void terms_drop(struct runtime *rt, struct future *f);
 

@@ -37,6 +37,7 @@
 #include "call.h"
 #include "map.h"
 #include "offer.h"
+#include "recall.h"
 #include "runtime.h"
 #include "terms.h"
 #include "wait.h"
@@ -176,7 +177,8 @@ static struct future *adopt(struct runtime *rt, const struct task *rec)
         g->rec = *rec;
         g->rec.hops++;
         g->rec.holder = rt->rank;
-
+        if (recall_has(&rt->recalls, rec))
+            g->flags |= FUTURE_CANCELLED;
         link_add(&rt->guests.guests, &g->link);
         if (has_arg)
             err = give_argument(rt, g, rec + 1, NULL);
@@ -223,7 +225,7 @@ static void tell(struct runtime *rt, struct news *news, const struct task *rec,
     news->home = home;
     news->one[news->tasks++] =
         (struct wire_held_one){rec->id, rec->generation, rec->count,
-                               rec->hops + 1};
+                               rec->hops + 1, rec->attempt};
 }
 
 void transfer_give_up(struct runtime *rt, struct future *g, int status,
@@ -237,6 +239,10 @@ void transfer_give_up(struct runtime *rt, struct future *g, int status,
 
 static void queue(struct runtime *rt, struct future *g, bool must_stay)
 {
+    if (g->flags & FUTURE_CANCELLED) { /* that came first */
+        transfer_give_up(rt, g, SCOOP_ECANCELLED, NULL);
+        return;
+    }
     int err = must_stay ? worker_place(rt, g) : worker_push(rt, g);
 
     if (!err)
@@ -670,10 +676,59 @@ void transfer_on_result(struct runtime *rt, struct net_message *m)
 
 /* ---- Who has what ----------------------------------------------------- */
 
+static void send_cancel(struct runtime *rt, const struct future *f, int holder,
+                        uint32_t attempt, bool must_answer)
+{
+    struct wire_cancel body = {f->rec.id, f->rec.generation, attempt,
+                               must_answer};
+
+    if (net_send(rt->net, holder, WIRE_CANCEL, &body, NULL, 0, NET_COPY))
+        log_warn(&rt->log, "no memory to cancel a task on rank %d",
+                 holder); /* it runs, and its result is dropped */
+}
+
+void transfer_cancel(struct runtime *rt, struct future *f, int holder)
+{
+    send_cancel(rt, f, holder, f->rec.attempt, false);
+}
+
+void transfer_cancel_and_tell(struct runtime *rt, struct future *f)
+{
+    send_cancel(rt, f, f->rec.holder, f->rec.attempt, true);
+}
+
+/* News of who has a task of this rank. */
+static void note_held(struct runtime *rt, const struct wire_held_one *one,
+                      int holder)
+{
+    struct future *f = future_find(&rt->futures, one->id, one->generation);
+
+    if (!f)
+        return; /* it has ended */
+    if (f->flags & FUTURE_PIECE) {
+        map_note_holder(rt, f, holder);
+    } else if (f->rec.attempt != one->attempt) { /* one that was given up */
+        send_cancel(rt, f, holder, one->attempt, false);
+        return;
+    }
+    if (f->rec.hops >= one->hops)
+        return; /* old news */
+    f->rec.hops = one->hops;
+    f->rec.holder = holder;
+    if (!(f->flags & FUTURE_PIECE) &&
+        ((f->flags & FUTURE_CANCELLED && f->state == FUTURE_HELD) ||
+         f->state == FUTURE_DONE))
+        transfer_cancel(rt, f, holder);
+}
+
 void transfer_taken(struct runtime *rt, struct future *f, int holder,
                     uint32_t hops)
 {
-    if (f->flags & FUTURE_GUEST) { /* its thief tells the home */
+    if (f->flags & FUTURE_GUEST) { /* its thief tells the home, if another */
+        struct wire_held_one one = {f->rec.id, f->rec.generation, f->rec.count,
+                                    f->rec.hops + 1, f->rec.attempt};
+        if (task_home(&f->rec) == rt->rank)
+            note_held(rt, &one, holder);
         link_remove(&f->link);
         map_forget_guest(f);
         future_put(&rt->guests, f);
@@ -716,22 +771,8 @@ void transfer_on_held(struct runtime *rt, struct net_message *m)
         log_error(&rt->log, "damaged news from rank %d", m->src);
         return;
     }
-    for (uint32_t i = 0; i < body->tasks; i++, one++) {
-        struct future *f = future_find(&rt->futures, one->id, one->generation);
-        if (!f)
-            continue; /* it has ended */
-        if (f->flags & FUTURE_PIECE)
-            map_note_holder(rt, f, body->holder);
-        if (f->rec.hops >= one->hops)
-            continue; /* old news */
-        f->rec.hops = (uint32_t)one->hops;
-        f->rec.holder = body->holder;
-        if (f->flags & FUTURE_PIECE)
-            continue;
-        if ((f->flags & FUTURE_CANCELLED && f->state == FUTURE_HELD) ||
-            f->state == FUTURE_DONE)
-            transfer_cancel(rt, f, f->rec.holder);
-    }
+    for (uint32_t i = 0; i < body->tasks; i++, one++)
+        note_held(rt, one, body->holder);
 }
 
 void transfer_started(struct runtime *rt, const struct future *g)
@@ -752,27 +793,6 @@ void transfer_on_started(struct runtime *rt, struct net_message *m)
 
     if (f && f->state != FUTURE_DONE && f->rec.attempt == body->attempt)
         terms_started(rt, f);
-}
-
-static void send_cancel(struct runtime *rt, struct future *f, int holder,
-                        bool must_answer)
-{
-    struct wire_cancel body = {f->rec.id, f->rec.generation, f->rec.attempt,
-                               must_answer};
-
-    if (net_send(rt->net, holder, WIRE_CANCEL, &body, NULL, 0, NET_COPY))
-        log_warn(&rt->log, "no memory to cancel a task on rank %d",
-                 holder); /* it runs, and its result is dropped */
-}
-
-void transfer_cancel(struct runtime *rt, struct future *f, int holder)
-{
-    send_cancel(rt, f, holder, false);
-}
-
-void transfer_cancel_and_tell(struct runtime *rt, struct future *f)
-{
-    send_cancel(rt, f, f->rec.holder, true);
 }
 
 void transfer_on_asked(struct runtime *rt, struct net_message *m)
@@ -811,7 +831,7 @@ void transfer_on_cancel(struct runtime *rt, struct net_message *m)
 {
     const struct wire_cancel *body = m->body;
     struct link *guests = &rt->guests.guests, *next;
-    bool has_answered = false, is_dropped = false;
+    bool has_answered = false, is_dropped = false, is_here = false;
 
     for (struct link *l = guests->next; l != guests; l = next) {
         struct future *g = future_of_link(l);
@@ -819,19 +839,22 @@ void transfer_on_cancel(struct runtime *rt, struct net_message *m)
         next = l->next;
         if (!is_meant(g, body))
             continue;
+        is_here = true;
         g->flags |= FUTURE_CANCELLED;
         if (g->state == FUTURE_QUEUED && is_news) {
-            bool is_here = worker_withdraw(rt, g);
-            if (is_here)
+            bool was_queued = worker_withdraw(rt, g);
+            if (was_queued)
                 transfer_give_up(rt, g, SCOOP_ECANCELLED, NULL);
-            has_answered |= is_here; /* by its RESULT */
-            next = guests->next;     /* others may have gone meanwhile */
+            has_answered |= was_queued; /* by its RESULT */
+            next = guests->next;        /* others may have gone meanwhile */
         } else if (g->state == FUTURE_RUNNING) {
             worker_ask(rt, g->frame);
         } else if (g->state != FUTURE_QUEUED) {
             is_dropped = true; /* whoever meets it next sees the flag */
         }
     }
+    if (!is_here)
+        recall_note(&rt->recalls, body->id, body->generation, body->attempt);
     if (!has_answered)
         transfer_answer_cancel(rt->net, m->src, body, is_dropped);
 }

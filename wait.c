@@ -86,12 +86,12 @@ int gate_wait(struct runtime *rt, struct gate *gate, uint64_t deadline_ns,
     if (!deadline_ns && !gate->is_open)
         worker_yield(rt);
     while (!gate->is_open) {
-        if (--rt->calls_left == 0) {
-            worker_attend(rt);
-            if (gate->is_open)
-                break;
-        }
         if (deadline_ns == CLOCK_NEVER) {
+            if (--rt->calls_left == 0) {
+                worker_attend(rt);
+                if (gate->is_open)
+                    break;
+            }
             if (worker_help(rt))
                 continue;
         } else if (clock_is_past(deadline_ns)) {

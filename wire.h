@@ -79,7 +79,8 @@ struct wire_hungry {
 struct wire_held_one {
     uint64_t id, generation;
     uint64_t count; /* of a range, else 0 */
-    uint64_t hops;  /* news with more hops are later news */
+    uint32_t hops;  /* news with more hops are later news */
+    uint32_t attempt;
 };
 struct wire_held { /* data: `tasks` of wire_held_one */
     int32_t holder;

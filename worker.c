@@ -18,7 +18,9 @@
  * A wait without a time-out runs queued children of the waiting task on top
  * of it, newest first.  Only children: anything else could keep the waiting
  * task, buried below, from going on when its result has come, so it gets a
- * stack of its own.  A wait with a time-out runs nothing on top.
+ * stack of its own.  A wait with a time-out runs nothing on top.  Its caller
+ * has attended already; it does not do so again, as that may let others run
+ * for as long as one of their functions takes, and its time may be over.
  */
 #include "worker.h"
 
@@ -521,6 +523,7 @@ void worker_attend(struct runtime *rt)
     take_mail(rt, false);
     if (!rt->is_alone && offer_is_wanted(rt))
         offer_tasks(rt);
+    worker_reclaim(rt); /* of what was taken some may have been cancelled */
     if (signals_asked(SIGNALS_DUMP))
         dump_state(rt);
     fire_timers(rt);
@@ -595,12 +598,12 @@ static bool take_awaited(struct runtime *rt, struct future *f)
 int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
 {
     while (f->state != FUTURE_DONE) {
-        if (--rt->calls_left == 0) {
-            worker_attend(rt);
-            if (f->state == FUTURE_DONE) /* it brought the result */
-                break;
-        }
         if (deadline_ns == CLOCK_NEVER) {
+            if (--rt->calls_left == 0) {
+                worker_attend(rt);
+                if (f->state == FUTURE_DONE) /* it brought the result */
+                    break;
+            }
             if (call_has_room(rt) && f->state == FUTURE_QUEUED &&
                 take_awaited(rt, f)) {
                 run_on_top(rt, f);

@@ -8,7 +8,7 @@
 
 low="clock log config error trace wire task fiber deque steal term registry"
 low+=" value json timer future watch node node_segment net net_cast signals"
-low+=" lanes"
+low+=" lanes recall"
 high="worker execute terms map broker shared helper call offer idle dump"
 high+=" transfer place wait iter callback public progress shutdown serial"
 high+=" prolog runtime"
