@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# instructions.sh -- what the hot paths cost, in instructions
+#
+# limit: 200 s; skip: asan tsan valgrind debug
+#
+# A clock says little on a machine that others use, so a slow-down is looked
+# for in the number of instructions, which valgrind counts: the difference
+# between a run with many and one with few, for each of them. More than a
+# tenth above tests/instructions.txt is a failure; that much below is said, so
+# that the file can be brought up to date: INSTRUCTIONS_WRITE=1 does.
+. "$(dirname "$0")/../scripts/lib-check"
+. scripts/mpi-env
+
+has valgrind || skip "there is no valgrind"
+[ "$(uname -m)" = x86_64 ] || skip "the figures are those of x86-64"
+has gcc || skip "the figures are those of gcc"
+
+dir=$(mktemp -d "$OUT/instructions.XXXXXX") || exit 1
+trap 'rm -rf "$dir"' EXIT
+# shellcheck disable=SC2086
+OMPI_CC=gcc mpicc -O2 -pthread -I"$OUT/include" tests/instructions/count.c \
+    "$ARCHIVE" $LIBS -o "$dir/count" || exit 1
+
+# count WHAT N: instructions of the whole run
+count() {
+    OMPI_MCA_ess_singleton_isolated=1 valgrind --tool=callgrind \
+        --callgrind-out-file=/dev/null "$dir/count" "$@" 2>&1 |
+        sed -n 's/.*Collected : //p'
+}
+
+# each WHAT FEW MANY OPERATIONS: of one operation, which OPERATIONS is the
+# difference of
+each() {
+    local few many
+    few=$(count "$1" "$2") many=$(count "$1" "$3")
+    echo "$1 $(((many - few + $4 / 2) / $4))"
+}
+
+# fib(n) makes fib(n + 1) - 1 futures.
+{
+    each fib 14 20 $((10946 - 610)) &
+    each join 1000 11000 10000
+    wait
+    each burst 1000 11000 10000 &
+    each map 1000 101000 100000
+    wait
+    each reduce 1000 101000 100000
+} | sort >"$dir/now"
+
+if [ -n "${INSTRUCTIONS_WRITE-}" ]; then
+    cp "$dir/now" tests/instructions.txt
+fi
+while read -r what now; do
+    known=$(awk -v what="$what" '$1 == what { print $2 }' \
+        tests/instructions.txt)
+    echo "$what: $now instructions, $known were expected"
+    if [ -z "$known" ] || ((10 * now > 11 * known)); then
+        complain "$what has become slower"
+    elif ((10 * now < 9 * known)); then
+        echo "$what has become faster: write that down"
+    fi
+done <"$dir/now"
+verdict
