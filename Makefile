@@ -130,7 +130,7 @@ SIM_OBJECTS := $(patsubst %,$(OUT)/tests/sim/%.o,$(SIM_ROOMS)) \
     $(filter-out $(foreach room,$(SIM_ROOMS),$(OUT)/$(room).o \
         $(OUT)/$(room)_%.o),$(OBJECTS))
 
-FORMATTED = $(wildcard *.[ch] tests/*.[ch] tests/sim/*.[ch] \
+FORMATTED = $(wildcard *.[ch] tests/*.[ch] tests/*/*.[ch] \
     tests/sim/*/*.[ch] examples/*.[ch] bench/*.[ch])
 
 # ---- What to ask for -----------------------------------------------------
