@@ -74,7 +74,7 @@ static unsigned draw_one(const struct node *node, const struct op *op,
     *t = draw_terms(node, op);
     if (draw(&state, 5) == 0 && node->is_counted)
         t->options.done_there = there_of(t->carrier);
-    if (way == DETACHED && world.ends == SHUTS)
+    if (way == DETACHED && world.ends != RETURNS)
         way = JOIN;
     if (way == DETACHED) {
         t->options.detached = 1;
