@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* limit: 90 s */
+/* limit: 180 s */
 /* sim_api.c -- random programs of all calls against a serial model
  *
  * A seed gives a program (tests/sim/api/api.h), a farm (how many ranks, nodes,

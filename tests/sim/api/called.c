@@ -138,6 +138,8 @@ void call_back(const struct node *node, scoop_future f,
         if (err) {
             note(node, "scoop_on_done", err);
             free(c);
+            if (!i)
+                free(turn);
             return;
         }
         c->next = all;

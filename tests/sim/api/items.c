@@ -66,6 +66,9 @@ static int next(void *ctx, void *item)
 
     if (job->made == job->n)
         return job->stops_badly ? scoop_fail(3, "no more") : SCOOP_END;
+    if (job->options.in_flight &&
+        job->made - job->put >= job->options.in_flight)
+        note(job->node, "more items than .in_flight", (int)job->made);
     *(struct node *)item = job->in[job->made++];
     return 0;
 }

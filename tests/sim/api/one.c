@@ -12,7 +12,7 @@
 
 #define LONG_TIME 1000.0 /* more than a run has */
 
-enum { JOIN, RESULT, TIMED, POLLED, EXCEPTION, WAITED, DETACHED, WAYS };
+enum { JOIN, RESULT, TIMED, POLLED, EXCEPTION, WAITED, SHOWN, DETACHED, WAYS };
 enum { CANCEL, CANCEL_LATER, RELEASE, LEAVE, SHORT, DEADLINE, GIVEN_WAYS };
 
 /* ---- How it is submitted ------------------------------------------------ */
@@ -74,7 +74,7 @@ static unsigned draw_one(const struct node *node, const struct op *op,
     *t = draw_terms(node, op);
     if (draw(&state, 5) == 0 && node->is_counted)
         t->options.done_there = there_of(t->carrier);
-    if (way == DETACHED && world.ends == SHUTS)
+    if (way == DETACHED && world.ends != RETURNS)
         way = JOIN;
     if (way == DETACHED) {
         t->options.detached = 1;
@@ -182,6 +182,49 @@ static void poll(const struct node *node, scoop_future f)
     }
 }
 
+/* Another task gets the handle, and can do nothing with it. */
+struct shown {
+    struct node node;
+    scoop_future f;
+};
+
+SCOOP_TASK(shown_task, struct shown, int);
+
+static bool is_refused(int code)
+{
+    return code == SCOOP_EOWNER || code == SCOOP_ESTALE;
+}
+
+static int shown_task(const struct shown *shown, int *out)
+{
+    scoop_future f = shown->f;
+    uint64_t value = 0;
+    bool is_done = true;
+
+    *out = scoop_rank();
+    if (!is_refused(scoop_result(f, &value)) ||
+        !is_refused(scoop_join(f, &value)) || value)
+        note(&shown->node, "the result of another task's future", 0);
+    if (!is_refused(scoop_cancel(f)) || !is_refused(scoop_release(f)))
+        note(&shown->node, "another task's future was given up", 0);
+    if (!is_refused(scoop_done(f)) ||
+        !is_refused(scoop_wait(&f, 1, .done = &is_done)) || !is_done)
+        note(&shown->node, "a wait for another task's future", 0);
+    return 0;
+}
+
+static void show(const struct node *node, scoop_future f, uint64_t *state)
+{
+    struct shown shown = {*node, f};
+    int rank = -1, wanted = (int)draw(state, (uint64_t)world.ranks);
+    int err = scoop_join(scoop_submit(shown_task, &shown,
+                                      .place = scoop_on_rank(wanted)),
+                         &rank);
+
+    if (err || rank != wanted)
+        note(node, "a task that was shown a future", err);
+}
+
 /* Before the value is fetched for good. */
 static void prepare(const struct node *node, const struct op *op, unsigned way,
                     const struct terms *t, scoop_future f)
@@ -213,6 +256,9 @@ static void prepare(const struct node *node, const struct op *op, unsigned way,
         err = scoop_wait(&f, 1, .done = &is_done, .count = &count);
         if (!err && (!is_done || count != 1 || scoop_done(f) != 1))
             note(node, "scoop_wait for one", (int)count);
+        break;
+    case SHOWN:
+        show(node, f, &state);
         break;
     default:
         break;
