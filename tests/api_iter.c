@@ -551,11 +551,7 @@ static int root(int argc, char **argv)
 int main(int argc, char **argv)
 {
     scoop_iter *it = NULL;
-    int x = 1;
 
-    CHECK(scoop_map_iter(square, &it, &x, 1) == SCOOP_ESTATE);
-    CHECK(scoop_map_gen(square, &it, next_number, &x) == SCOOP_ESTATE);
-    CHECK(scoop_map_each(square, next_number, &x, put) == SCOOP_ESTATE);
     CHECK(scoop_next_item(it, NULL, NULL, NULL) == SCOOP_ESTATE);
     return scoop_main(argc, argv, root);
 }
