@@ -550,8 +550,5 @@ static int root(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    scoop_iter *it = NULL;
-
-    CHECK(scoop_next_item(it, NULL, NULL, NULL) == SCOOP_ESTATE);
     return scoop_main(argc, argv, root);
 }
