@@ -187,5 +187,7 @@ int scoop_on_done(scoop_future future,
         enqueue(rt, c);
     else
         watch_add(f, &c->watch, &callback_kind);
+    if (rt->is_serial)
+        worker_settle(rt); /* nobody else would run it */
     return 0;
 }

@@ -1644,8 +1644,8 @@ static inline scoop_future scoop_submit_(struct scoop_task *task,
                                          const void *arg, size_t arg_len,
                                          const struct scoop_submit_options *o)
 {
-    if (!o->place.kind && !o->detached && !(o->timeout > 0) &&
-        !(o->timeout < 0) && !(o->deadline > 0) && !(o->deadline < 0) &&
+    if (!o->place.kind && !o->detached && o->timeout >= 0 && o->timeout <= 0 &&
+        o->deadline >= 0 && o->deadline <= 0 && /* 0, and not NaN */
         !o->retries && !o->priority && !o->borrow && !o->take &&
         !o->done_there) {
         scoop_future future = scoop_submit_plain(task, arg, arg_len);

@@ -392,6 +392,11 @@ static void there(int r)
     free(said);
     f = scoop_submit(double_it, &(int){1}, .done_there = &scoop_task_nap);
     CHECK(scoop_join(f, &out) == SCOOP_EINVAL);
+    double nan = strtod("nan", NULL); /* on their own: with nothing else */
+    f = scoop_submit(double_it, &(int){1}, .deadline = nan);
+    CHECK(scoop_join(f, &out) == SCOOP_EINVAL);
+    f = scoop_submit(double_it, &(int){1}, .timeout = nan);
+    CHECK(scoop_join(f, &out) == SCOOP_EINVAL);
 }
 
 static int root(int argc, char **argv)

@@ -114,6 +114,28 @@ static void futures(void)
     CHECK(scoop_join(scoop_submit(linger, &(double){0}), &y) == 0 && !y);
 }
 
+static int called; /* callbacks */
+
+static int add_another(scoop_future f, void *arg)
+{
+    int y = 0;
+
+    called++;
+    CHECK(scoop_result(f, &y) == 0 && y == 36);
+    return arg ? scoop_on_done(f, add_another, NULL) : 0;
+}
+
+/* Without a wait, and of a future that has ended before. */
+static void callbacks(void)
+{
+    scoop_future f = scoop_submit(square, &(int){6});
+
+    called = 0;
+    CHECK(scoop_on_done(f, add_another, &called) == 0);
+    CHECK(called == 2);
+    CHECK(scoop_release(f) == 0);
+}
+
 static void nested(void)
 {
     scoop_future f[100];
@@ -204,6 +226,7 @@ int main(int argc, char **argv)
     api_catch(&c);
     old = scoop_submit(square, &(int){6});
     futures();
+    callbacks();
     nested();
     arrays();
     bytes();
