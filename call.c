@@ -23,6 +23,7 @@
 #include "clock.h"
 #include "iter.h"
 #include "offer.h"
+#include "settle.h"
 #include "worker.h"
 
 #define SHORT_STREAK 8u    /* so many short runs in a row make it short */
@@ -169,11 +170,11 @@ void call_abandon_children(struct runtime *rt, struct frame *frame)
         }
         if ((f->flags & FUTURE_BORROWS) && f->state != FUTURE_DONE) {
             unfinished += !was_cancelled;
-            worker_cancel(rt, f);
+            settle_cancel(rt, f);
             worker_wait(rt, f, CLOCK_NEVER); /* it reads this task's memory */
         }
         link_remove(&f->link);
-        if (worker_release(rt, f) && !was_cancelled)
+        if (settle_release(rt, f) && !was_cancelled)
             unfinished++;
     }
     if (unfinished)

@@ -15,12 +15,13 @@
 
 #include "call.h"
 #include "clock.h"
+#include "holder.h"
 #include "map.h"
 #include "reduce.h"
 #include "runtime.h"
+#include "settle.h"
 #include "terms.h"
 #include "transfer.h"
-#include "worker.h"
 
 /* A run of a task: what it gave, before the future has it. */
 struct run {
@@ -173,7 +174,7 @@ static void run_guest(struct runtime *rt, struct future *f)
     } else {
         struct run run = {0};
         if (f->rec.timeout_ns)
-            transfer_started(rt, f);
+            holder_tell_started(rt, f);
         int status = execute(rt, f, &run);
         f->rec.count = run.ns;
         transfer_return(rt, f, status, run.error);
@@ -195,8 +196,8 @@ static void run_home(struct runtime *rt, struct future *f)
         terms_pay(rt, f, 1);
         return;
     }
-    worker_note_times(f, run.ns);
-    worker_finish_take(rt, f, status, run.error);
+    settle_note_times(f, run.ns);
+    settle_take(rt, f, status, run.error);
 }
 
 static void run_subtree(struct runtime *rt, struct future *f)
@@ -204,7 +205,7 @@ static void run_subtree(struct runtime *rt, struct future *f)
     struct error *error = NULL;
     int status = reduce_execute(rt, f, &error);
 
-    worker_finish_take(rt, f, status, error);
+    settle_take(rt, f, status, error);
 }
 
 void execute_task(struct runtime *rt, struct future *f)
@@ -216,7 +217,7 @@ void execute_task(struct runtime *rt, struct future *f)
     else if (is_settled(f))
         terms_pay(rt, f, 2);
     else if (f->flags & FUTURE_CANCELLED)
-        worker_finish_take(rt, f, SCOOP_ECANCELLED, NULL);
+        settle_take(rt, f, SCOOP_ECANCELLED, NULL);
     else if (f->rec.flags & TASK_SUBTREE)
         run_subtree(rt, f);
     else

@@ -29,6 +29,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "holder.h"
 #include "runtime.h"
 #include "signals.h"
 #include "transfer.h"
@@ -158,7 +159,7 @@ static void serve(void *ctx, struct net_message *m)
     if (m->type == WIRE_TASKS && is_away(h) && pass_on(h, m))
         return;
     if (m->type == WIRE_CANCEL && is_away(h))
-        transfer_answer_cancel(h->rt->net, m->src, m->body, false);
+        holder_answer_cancel(h->rt->net, m->src, m->body, false);
     put_aside(h, m);
 }
 

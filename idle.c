@@ -21,6 +21,7 @@
 #include "dump.h"
 #include "helper.h"
 #include "offer.h"
+#include "queue.h"
 #include "signals.h"
 #include "transfer.h"
 #include "worker.h"
@@ -186,7 +187,7 @@ void idle_search(struct runtime *rt)
         steal_fed(&rt->steal); /* its place on a list is used up */
     steal_begin(&rt->steal, since_ns);
     while (!worker_look_around(rt, true)) {
-        worker_reclaim(rt); /* a guest that was robbed still counts as here */
+        queue_reclaim(rt); /* a guest that was robbed still counts as here */
         if (!link_is_empty(&rt->worker.ready) || callback_is_due(rt))
             continue; /* a thief has signed, and its result was here before */
         broker_idle(rt);

@@ -30,9 +30,12 @@
 
 #include "call.h"
 #include "clock.h"
+#include "holder.h"
 #include "map_inside.h"
 #include "offer.h"
+#include "queue.h"
 #include "scan.h"
+#include "settle.h"
 #include "transfer.h"
 #include "worker.h"
 
@@ -63,7 +66,7 @@ void map_cancel_piece(struct runtime *rt, struct future *f)
 
     for (size_t i = 0; i < job->holders; i++)
         if (job->holder[i].id == f->rec.id)
-            transfer_cancel(rt, f, job->holder[i].rank);
+            holder_cancel(rt, f, job->holder[i].rank);
 }
 
 void map_note_holder(struct runtime *rt, struct future *f, int rank)
@@ -71,7 +74,7 @@ void map_note_holder(struct runtime *rt, struct future *f, int rank)
     struct map_job *job = f->job;
 
     if (f->flags & FUTURE_CANCELLED)
-        transfer_cancel(rt, f, rank);
+        holder_cancel(rt, f, rank);
     for (size_t i = 0; i < job->holders; i++)
         if (job->holder[i].id == f->rec.id && job->holder[i].rank == rank)
             return;
@@ -103,7 +106,7 @@ static void stop_others(struct runtime *rt, struct map_job *job)
         f->flags |= FUTURE_CANCELLED;
         map_cancel_piece(rt, f);
         if (f->state == FUTURE_RUNNING && f->frame != rt->frame)
-            worker_ask(rt, f->frame);
+            settle_ask(rt, f->frame);
     }
 }
 
@@ -179,7 +182,7 @@ static void end_piece(struct runtime *rt, struct future *f)
     struct map_job *job = f->job;
 
     if (f->state == FUTURE_QUEUED)
-        worker_reclaim(rt);
+        queue_reclaim(rt);
     if (f->state == FUTURE_QUEUED) { /* see transfer.c */
         f->state = FUTURE_EARLY;
         f->flags |= FUTURE_ORPHAN; /* its map may end before it */
@@ -332,7 +335,7 @@ static void split(struct runtime *rt, struct future *f)
         return; /* goes on in one piece */
     f->rec.count -= half;
     f->rec.arg_len = f->rec.count * in_size;
-    if (worker_push(rt, upper)) {
+    if (queue_push(rt, upper)) {
         /* No memory to queue it: put the two together again. */
         f->rec.count += half;
         f->rec.arg_len = f->rec.count * in_size;

@@ -17,6 +17,8 @@
 #include "map.h"
 #include "map_inside.h"
 #include "public.h"
+#include "queue.h"
+#include "settle.h"
 #include "worker.h"
 
 static void wait_job(struct runtime *rt, struct map_job *job,
@@ -57,7 +59,7 @@ static void leave(struct runtime *rt, struct map_job *job)
         if (!(f->flags & FUTURE_PIECE) || f->job != job)
             continue;
         link_remove(&f->link);
-        worker_release(rt, f);
+        settle_release(rt, f);
     }
 }
 
@@ -155,7 +157,7 @@ int map_run(struct runtime *rt, const struct map_order *order)
     if (order->deadline_ns == CLOCK_NEVER && !job->priority &&
         call_has_room(rt))
         map_run_piece(rt, whole);
-    else if (worker_push(rt, whole))
+    else if (queue_push(rt, whole))
         map_drop_piece(rt, whole, SCOOP_ENOMEM, NULL);
     wait_job(rt, job, order->deadline_ns);
     int status = conclude(rt, job);

@@ -18,6 +18,7 @@
 #include "offer.h"
 
 #include "call.h"
+#include "queue.h"
 #include "transfer.h"
 #include "worker.h"
 
@@ -44,7 +45,7 @@ static void publish(struct runtime *rt, uint64_t keep)
 {
     if (lanes_private(&rt->lanes) <= keep)
         return;
-    worker_reclaim(rt); /* makes room in the rings */
+    queue_reclaim(rt); /* makes room in the rings */
     lanes_publish(&rt->lanes, keep, transfer_pack);
 }
 

@@ -19,6 +19,7 @@
 #include "place.h"
 
 #include "public.h"
+#include "queue.h"
 #include "transfer.h"
 #include "worker.h"
 
@@ -71,5 +72,5 @@ int place_task(struct runtime *rt, struct future *f, scoop_place place)
             return transfer_place(rt, f, rank, WIRE_NEAR);
         break;
     }
-    return worker_queue(rt, f);
+    return queue_task(rt, f);
 }

@@ -12,6 +12,7 @@
 
 #include "callback.h"
 #include "clock.h"
+#include "settle.h"
 #include "worker.h"
 
 /* ---- Errors of calls -------------------------------------------------- */
@@ -97,11 +98,11 @@ uint64_t public_deadline(const struct scoop_wait_options *options)
 void public_release(struct runtime *rt, struct future *f)
 {
     if ((f->flags & FUTURE_BORROWS) && f->state != FUTURE_DONE) {
-        worker_cancel(rt, f); /* the function may read its argument */
+        settle_cancel(rt, f); /* the function may read its argument */
         worker_wait(rt, f, CLOCK_NEVER);
     }
     link_remove(&f->link);
-    worker_release(rt, f);
+    settle_release(rt, f);
 }
 
 int public_check_task(struct runtime *rt, const struct scoop_task *task,

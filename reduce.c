@@ -43,6 +43,8 @@
 #include "map_inside.h"
 #include "offer.h"
 #include "public.h"
+#include "queue.h"
+#include "settle.h"
 #include "worker.h"
 
 #define SPLIT_NS 5000u /* a subtree that takes less is not worth a steal */
@@ -141,7 +143,7 @@ static void split(struct runtime *rt, struct run *run)
     if (run->in_size)
         f->arg =
             (char *)(uintptr_t)run->in + (first - run->next) * run->in_size;
-    if (worker_push(rt, f)) {
+    if (queue_push(rt, f)) {
         unmake(rt, f);
         return;
     }
@@ -263,7 +265,7 @@ static int value_of(const struct future *f, void *out, size_t size)
 static void cancel_parts(struct runtime *rt, struct run *run)
 {
     for (unsigned i = 0; i < run->parts; i++)
-        worker_cancel(rt, run->part[i]);
+        settle_cancel(rt, run->part[i]);
 }
 
 /* Takes the value of what was split off last, and releases it.  Parts come in
@@ -474,8 +476,8 @@ int scoop_map_reduce_task(const struct scoop_task *task,
     if (deadline_ns == CLOCK_NEVER && !like.priority && call_has_room(rt)) {
         struct error *error = NULL; /* here, where the input is */
         int status = reduce_execute(rt, f, &error);
-        worker_finish_take(rt, f, status, error);
-    } else if ((err = worker_push(rt, f)) != 0) {
+        settle_take(rt, f, status, error);
+    } else if ((err = queue_push(rt, f)) != 0) {
         unmake(rt, f);
         return runtime_fail(rt, err, "reduction by %s: %s", op->name,
                             scoop_strerror(err));

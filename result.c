@@ -11,7 +11,10 @@
 
 #include "call.h"
 #include "clock.h"
+#include "holder.h"
 #include "public.h"
+#include "queue.h"
+#include "settle.h"
 #include "transfer.h"
 #include "wait.h"
 #include "worker.h"
@@ -276,7 +279,7 @@ static int what_happened(const struct future *f)
 /* Ends by RESULT, or by ASKED: the holder answers, or its helper. */
 static void ask_holder(struct runtime *rt, struct future *f)
 {
-    transfer_cancel_and_tell(rt, f);
+    holder_cancel_and_tell(rt, f);
     while (f->state != FUTURE_DONE && !(f->rec.flags & TASK_CANCEL))
         wait_park(rt, f, CLOCK_NEVER, "what has come of the cancel of");
 }
@@ -291,13 +294,13 @@ int scoop_cancel(scoop_future future)
     struct future *f = public_own(rt, future, &why);
     if (!f)
         return why;
-    if (f->state == FUTURE_QUEUED && worker_withdraw(rt, f)) {
+    if (f->state == FUTURE_QUEUED && queue_withdraw(rt, f)) {
         f->flags |= FUTURE_CANCELLED;
-        worker_finish_take(rt, f, SCOOP_ECANCELLED, NULL);
+        settle_take(rt, f, SCOOP_ECANCELLED, NULL);
         return SCOOP_CANCELLED;
     }
     bool was_running = f->state == FUTURE_RUNNING;
-    worker_cancel(rt, f);
+    settle_cancel(rt, f);
     if (was_running)
         return SCOOP_ASKED;
     if (f->state == FUTURE_HELD)

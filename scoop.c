@@ -24,6 +24,7 @@
 #include "clock.h"
 #include "dump.h"
 #include "helper.h"
+#include "holder.h"
 #include "prolog.h"
 #include "public.h"
 #include "serial.h"
@@ -185,13 +186,13 @@ static handler *const handlers[WIRE_TYPES] = {
     [WIRE_STEAL] = transfer_on_steal,
     [WIRE_EMPTY] = transfer_on_empty,
     [WIRE_HUNGRY] = transfer_on_hungry,
-    [WIRE_HELD] = transfer_on_held,
+    [WIRE_HELD] = holder_on_held,
     [WIRE_FETCH] = transfer_on_fetch,
     [WIRE_ARG] = transfer_on_arg,
     [WIRE_RESULT] = transfer_on_result,
-    [WIRE_STARTED] = transfer_on_started,
-    [WIRE_CANCEL] = transfer_on_cancel,
-    [WIRE_ASKED] = transfer_on_asked,
+    [WIRE_STARTED] = holder_on_started,
+    [WIRE_CANCEL] = holder_on_cancel,
+    [WIRE_ASKED] = holder_on_asked,
     [WIRE_WAVE] = broker_on_wave,
     [WIRE_COUNT] = broker_on_count,
     [WIRE_STOP] = broker_on_stop,

@@ -36,6 +36,7 @@
 
 #include "clock.h"
 #include "public.h"
+#include "settle.h"
 #include "worker.h"
 
 #define WAVE_MIN_NS 100000u
@@ -116,7 +117,7 @@ static void cancel_all(struct runtime *rt)
             struct future *f = (struct future *)(void *)at;
             if (f->state != FUTURE_FREE && f->state != FUTURE_DONE &&
                 !is_spared(&rt->shutdown, f))
-                worker_cancel(rt, f);
+                settle_cancel(rt, f);
         }
 }
 

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "place.h"
 #include "public.h"
+#include "queue.h"
 #include "terms.h"
 #include "value.h"
 #include "worker.h"
@@ -143,7 +144,7 @@ scoop_future scoop_submit_plain(struct scoop_task *task, const void *arg,
     scoop_future handle = public_handle(f);
     /* A farm that is shut, or serial, has no room for private tasks, so that
      * only this way has to ask. */
-    int err = rt->is_shut ? SCOOP_ESHUTDOWN : worker_push(rt, f);
+    int err = rt->is_shut ? SCOOP_ESHUTDOWN : queue_push(rt, f);
     if (err)
         return undo(rt, f, err, task->name);
     if (rt->is_serial)

@@ -32,7 +32,10 @@
 
 #include "call.h"
 #include "clock.h"
+#include "holder.h"
+#include "queue.h"
 #include "runtime.h"
+#include "settle.h"
 #include "transfer.h"
 #include "worker.h"
 
@@ -99,7 +102,7 @@ bool terms_again(struct runtime *rt, struct future *f, int status)
     f->rec.attempt++;
     f->rec.holder = rt->rank;
     f->rec.hops = 0;
-    return !worker_queue(rt, f);
+    return !queue_task(rt, f);
 }
 
 /* The current attempt becomes nobody's.  False: it has its result already, or
@@ -107,10 +110,10 @@ bool terms_again(struct runtime *rt, struct future *f, int status)
 static bool abandon_attempt(struct runtime *rt, struct future *f)
 {
     if (f->state == FUTURE_QUEUED)
-        worker_reclaim(rt);
+        queue_reclaim(rt);
     switch (f->state) {
     case FUTURE_QUEUED:
-        if (!worker_unqueue(rt, f))
+        if (!queue_remove(rt, f))
             f->debts = (uint8_t)(f->debts + 2);
         break;
     case FUTURE_PLACED:
@@ -118,11 +121,11 @@ static bool abandon_attempt(struct runtime *rt, struct future *f)
         break;
     case FUTURE_HELD:
         f->debts++;
-        transfer_cancel(rt, f, f->rec.holder);
+        holder_cancel(rt, f, f->rec.holder);
         break;
     case FUTURE_RUNNING:
         f->debts++;
-        worker_ask(rt, f->frame);
+        settle_ask(rt, f->frame);
         break;
     default:
         return false;
@@ -139,7 +142,7 @@ static void expire(struct runtime *rt, struct future *f, double seconds,
         f->rec.count = 1; /* it may have run */
     snprintf(words, sizeof words, "%s of %g s has passed", what, seconds);
     struct error *error = call_error(rt, f, SCOOP_EEXPIRED, words);
-    worker_finish_take(rt, f, SCOOP_EEXPIRED, error);
+    settle_take(rt, f, SCOOP_EEXPIRED, error);
 }
 
 static void on_deadline(void *ctx, struct timer *timer)
@@ -165,7 +168,7 @@ static void on_timeout(void *ctx, struct timer *timer)
     /* It runs, so its thief has signed for it; but the deque tells of takers
      * in their order, and an earlier one may be slow. */
     if (f->state == FUTURE_QUEUED)
-        worker_reclaim(rt);
+        queue_reclaim(rt);
     if (f->state == FUTURE_QUEUED) {
         timer->at_ns = clock_after(clock_now_ns(), LATER_NS);
         timer_set(&rt->worker.timers, timer);

@@ -15,7 +15,7 @@
  * its own home as a guest is no special case: the messages then go to oneself.
  *
  * The home is told who has a task: by its own deque when a thief took it from
- * there (transfer_taken), else by the thief's HELD.  News of the same task may
+ * there (holder_taken), else by the thief's HELD.  News of the same task may
  * overtake each other, so each carries the number of hands that it has gone
  * through, and only later news are believed.
  *
@@ -37,11 +37,11 @@
 #include "call.h"
 #include "map.h"
 #include "offer.h"
+#include "queue.h"
 #include "recall.h"
 #include "runtime.h"
+#include "settle.h"
 #include "terms.h"
-#include "wait.h"
-#include "worker.h"
 
 #define TASK_WORDS (sizeof(struct task) / 8)
 
@@ -243,7 +243,7 @@ static void queue(struct runtime *rt, struct future *g, bool must_stay)
         transfer_give_up(rt, g, SCOOP_ECANCELLED, NULL);
         return;
     }
-    int err = must_stay ? worker_place(rt, g) : worker_push(rt, g);
+    int err = must_stay ? queue_place(rt, g) : queue_push(rt, g);
 
     if (!err)
         return;
@@ -556,7 +556,7 @@ void transfer_on_arg(struct runtime *rt, struct net_message *m)
     if (m->data_len == g->rec.arg_len && m->data)
         err = give_argument(rt, g, m->data, m->is_owned ? &m->data : NULL);
     if (!err)
-        err = worker_place(rt, g);
+        err = queue_place(rt, g);
     if (!err)
         return;
     transfer_give_up(rt, g, err, NULL);
@@ -656,205 +656,20 @@ void transfer_on_result(struct runtime *rt, struct net_message *m)
         return;
     }
     if (f->state == FUTURE_QUEUED)
-        worker_reclaim(rt);
+        queue_reclaim(rt);
     struct error *error = NULL;
     if (status)
         error = error_unpack(m->data, m->data_len);
     else
         status = keep_result(rt, f, m);
     f->rec.holder = body->rank;
-    worker_note_times(f, body->count);
+    settle_note_times(f, body->count);
     if (f->state == FUTURE_HELD) {
-        worker_finish_take(rt, f, status, error);
+        settle_take(rt, f, status, error);
         return;
     }
     f->status = (int8_t)status;
     f->error = error;
     f->state = FUTURE_EARLY;
     rt->worker.early++;
-}
-
-/* ---- Who has what ----------------------------------------------------- */
-
-static void send_cancel(struct runtime *rt, const struct future *f, int holder,
-                        uint32_t attempt, bool must_answer)
-{
-    struct wire_cancel body = {f->rec.id, f->rec.generation, attempt,
-                               must_answer};
-
-    if (net_send(rt->net, holder, WIRE_CANCEL, &body, NULL, 0, NET_COPY))
-        log_warn(&rt->log, "no memory to cancel a task on rank %d",
-                 holder); /* it runs, and its result is dropped */
-}
-
-void transfer_cancel(struct runtime *rt, struct future *f, int holder)
-{
-    send_cancel(rt, f, holder, f->rec.attempt, false);
-}
-
-void transfer_cancel_and_tell(struct runtime *rt, struct future *f)
-{
-    send_cancel(rt, f, f->rec.holder, f->rec.attempt, true);
-}
-
-/* News of who has a task of this rank. */
-static void note_held(struct runtime *rt, const struct wire_held_one *one,
-                      int holder)
-{
-    struct future *f = future_find(&rt->futures, one->id, one->generation);
-
-    if (!f)
-        return; /* it has ended */
-    if (f->flags & FUTURE_PIECE) {
-        map_note_holder(rt, f, holder);
-    } else if (f->rec.attempt != one->attempt) { /* one that was given up */
-        send_cancel(rt, f, holder, one->attempt, false);
-        return;
-    }
-    if (f->rec.hops >= one->hops)
-        return; /* old news */
-    f->rec.hops = one->hops;
-    f->rec.holder = holder;
-    if (!(f->flags & FUTURE_PIECE) &&
-        ((f->flags & FUTURE_CANCELLED && f->state == FUTURE_HELD) ||
-         f->state == FUTURE_DONE))
-        transfer_cancel(rt, f, holder);
-}
-
-void transfer_taken(struct runtime *rt, struct future *f, int holder,
-                    uint32_t hops)
-{
-    if (f->flags & FUTURE_GUEST) { /* its thief tells the home, if another */
-        struct wire_held_one one = {f->rec.id, f->rec.generation, f->rec.count,
-                                    f->rec.hops + 1, f->rec.attempt};
-        if (task_home(&f->rec) == rt->rank)
-            note_held(rt, &one, holder);
-        link_remove(&f->link);
-        map_forget_guest(f);
-        future_put(&rt->guests, f);
-        return;
-    }
-    if (f->state == FUTURE_EARLY) {
-        rt->worker.early--;
-        f->state = FUTURE_HELD;
-        if (f->flags & FUTURE_PIECE) {
-            map_result(rt, f, 0, 0, 0, NULL, 0);
-        } else {
-            struct error *error = f->error;
-            f->error = NULL;
-            worker_finish_take(rt, f, f->status, error);
-        }
-        return;
-    }
-    if (f->state == FUTURE_DONE) { /* settled while it was queued */
-        transfer_cancel(rt, f, holder);
-        terms_pay(rt, f, 1);
-        return;
-    }
-    f->state = FUTURE_HELD;
-    if (f->rec.hops < hops) {
-        f->rec.hops = hops;
-        f->rec.holder = holder;
-    }
-    if (f->flags & FUTURE_PIECE)
-        map_note_holder(rt, f, holder);
-    else if (f->flags & FUTURE_CANCELLED)
-        transfer_cancel(rt, f, f->rec.holder); /* perhaps it went on */
-}
-
-void transfer_on_held(struct runtime *rt, struct net_message *m)
-{
-    const struct wire_held *body = m->body;
-    const struct wire_held_one *one = m->data;
-
-    if (!m->data || m->data_len / sizeof *one < body->tasks) {
-        log_error(&rt->log, "damaged news from rank %d", m->src);
-        return;
-    }
-    for (uint32_t i = 0; i < body->tasks; i++, one++)
-        note_held(rt, one, body->holder);
-}
-
-void transfer_started(struct runtime *rt, const struct future *g)
-{
-    struct wire_started body = {g->rec.id, g->rec.generation, g->rec.attempt,
-                                rt->rank};
-
-    if (net_send(rt->net, task_home(&g->rec), WIRE_STARTED, &body, NULL, 0,
-                 NET_COPY))
-        log_warn(&rt->log, "no memory to say that a task has begun; its "
-                           "time-out will not be kept");
-}
-
-void transfer_on_started(struct runtime *rt, struct net_message *m)
-{
-    const struct wire_started *body = m->body;
-    struct future *f = future_find(&rt->futures, body->id, body->generation);
-
-    if (f && f->state != FUTURE_DONE && f->rec.attempt == body->attempt)
-        terms_started(rt, f);
-}
-
-void transfer_on_asked(struct runtime *rt, struct net_message *m)
-{
-    const struct wire_asked *body = m->body;
-    struct future *f = future_find(&rt->futures, body->id, body->generation);
-
-    if (!f || f->state == FUTURE_DONE)
-        return;
-    f->rec.flags |= TASK_CANCEL;
-    if (body->is_dropped)
-        f->rec.flags |= TASK_DROPPED;
-    wait_wake(rt, f);
-}
-
-/* Also for a task that is not here: it has ended and its result is under way,
- * or another rank took it on and will be told when the home hears of that.
- * Nobody waits for it to be certain. */
-void transfer_answer_cancel(struct net *net, int home,
-                            const struct wire_cancel *ask, bool is_dropped)
-{
-    struct wire_asked body = {ask->id, ask->generation, is_dropped, 0};
-
-    if (ask->must_answer &&
-        net_send(net, home, WIRE_ASKED, &body, NULL, 0, NET_COPY))
-        net_abort(net, 1); /* the asker would wait for ever */
-}
-
-static bool is_meant(const struct future *g, const struct wire_cancel *body)
-{
-    return g->rec.id == body->id && g->rec.generation == body->generation &&
-           ((g->flags & FUTURE_PIECE) || g->rec.attempt == body->attempt);
-}
-
-void transfer_on_cancel(struct runtime *rt, struct net_message *m)
-{
-    const struct wire_cancel *body = m->body;
-    struct link *guests = &rt->guests.guests, *next;
-    bool has_answered = false, is_dropped = false, is_here = false;
-
-    for (struct link *l = guests->next; l != guests; l = next) {
-        struct future *g = future_of_link(l);
-        bool is_news = !(g->flags & FUTURE_CANCELLED);
-        next = l->next;
-        if (!is_meant(g, body))
-            continue;
-        is_here = true;
-        g->flags |= FUTURE_CANCELLED;
-        if (g->state == FUTURE_QUEUED && is_news) {
-            bool was_queued = worker_withdraw(rt, g);
-            if (was_queued)
-                transfer_give_up(rt, g, SCOOP_ECANCELLED, NULL);
-            has_answered |= was_queued; /* by its RESULT */
-            next = guests->next;        /* others may have gone meanwhile */
-        } else if (g->state == FUTURE_RUNNING) {
-            worker_ask(rt, g->frame);
-        } else if (g->state != FUTURE_QUEUED) {
-            is_dropped = true; /* whoever meets it next sees the flag */
-        }
-    }
-    if (!is_here)
-        recall_note(&rt->recalls, body->id, body->generation, body->attempt);
-    if (!has_answered)
-        transfer_answer_cancel(rt->net, m->src, body, is_dropped);
 }

@@ -35,7 +35,7 @@ unsigned transfer_lend(struct node *node, struct net *net, int local, int thief,
 /* Sends a task to the rank where it was placed: WIRE_PLACED or WIRE_NEAR. */
 int transfer_place(struct runtime *rt, struct future *f, int rank,
                    uint32_t reason);
-/* Sends for a guest's argument; it comes back through worker_place(). */
+/* Sends for a guest's argument; it comes back through queue_place(). */
 int transfer_fetch(struct runtime *rt, struct future *guest);
 /* Sends a guest's result, or error (taken), home and frees the guest. */
 void transfer_return(struct runtime *rt, struct future *guest, int status,
@@ -43,33 +43,15 @@ void transfer_return(struct runtime *rt, struct future *guest, int status,
 /* Ends a guest, piece or not, that was not run. */
 void transfer_give_up(struct runtime *rt, struct future *guest, int status,
                       struct error *error);
-/* To the home of a guest: it begins to run. */
-void transfer_started(struct runtime *rt, const struct future *guest);
-/* To the holder of a home future: do not run it, or end soon. */
-void transfer_cancel(struct runtime *rt, struct future *f, int holder);
-/* The same; the answer is its RESULT, or ASKED: then the record's flags have
- * TASK_CANCEL, and who waits for the future is woken. */
-void transfer_cancel_and_tell(struct runtime *rt, struct future *f);
-/* Says what has come of a CANCEL, if somebody waits to hear.  The helper does
- * it where the main thread is busy, and cannot know more. */
-void transfer_answer_cancel(struct net *net, int home,
-                            const struct wire_cancel *ask, bool is_dropped);
-/* The deque has told who took a future. */
-void transfer_taken(struct runtime *rt, struct future *f, int holder,
-                    uint32_t hops);
 
 /* Handlers. */
 void transfer_on_tasks(struct runtime *rt, struct net_message *m);
 void transfer_on_steal(struct runtime *rt, struct net_message *m);
 void transfer_on_empty(struct runtime *rt, struct net_message *m);
 void transfer_on_hungry(struct runtime *rt, struct net_message *m);
-void transfer_on_held(struct runtime *rt, struct net_message *m);
 void transfer_on_fetch(struct runtime *rt, struct net_message *m);
 void transfer_on_arg(struct runtime *rt, struct net_message *m);
 void transfer_on_result(struct runtime *rt, struct net_message *m);
-void transfer_on_started(struct runtime *rt, struct net_message *m);
-void transfer_on_asked(struct runtime *rt, struct net_message *m);
-void transfer_on_cancel(struct runtime *rt, struct net_message *m);
 
 /* For the helper thread: answers STEAL, HUNGRY and FETCH without the runtime;
  * false: it was another message. */

@@ -41,12 +41,12 @@
 #include "lanes.h"
 #include "map.h"
 #include "offer.h"
+#include "queue.h"
 #include "runtime.h"
+#include "settle.h"
 #include "signals.h"
-#include "terms.h"
 #include "transfer.h"
 #include "wait.h"
-#include "watch.h"
 
 #define SLOW_CALL_NS 2000u /* library calls further apart come slowly */
 #define RESERVE_MIN 24576u /* what the library's own calls need */
@@ -59,235 +59,6 @@ static struct strand *strand_of_ready(struct link *l)
 }
 
 /* ---- Futures that end ------------------------------------------------- */
-
-/* A future that nobody has a handle to has ended. */
-static void bury(struct runtime *rt, struct future *f)
-{
-    char words[ERROR_WORDS_MAX];
-
-    if ((f->rec.flags & TASK_DETACHED) && f->error) {
-        error_format(&f->error->said, words, sizeof words);
-        log_error(&rt->log, "detached task: %s", words);
-    }
-    if (!f->debts && !f->callbacks)
-        future_put(&rt->futures, f);
-}
-
-void worker_finish_take(struct runtime *rt, struct future *f, int status,
-                        struct error *error)
-{
-    if ((f->flags & FUTURE_CANCELLED) && status != SCOOP_ECANCELLED) {
-        error_free(error);
-        error = NULL;
-        status = SCOOP_ECANCELLED;
-    }
-    if (f->flags & FUTURE_HAS_TERMS) {
-        if (status && terms_again(rt, f, status)) {
-            error_free(error);
-            return;
-        }
-        if (error) {
-            error->said.attempt = f->rec.attempt;
-            error->said.attempts = terms_attempts(f);
-        }
-        terms_drop(rt, f);
-        rt->futures.indebted += f->debts != 0;
-    }
-    if (status && !error)
-        error = call_error(rt, f, status, NULL);
-    f->status = (int8_t)status;
-    f->error = error;
-    f->state = FUTURE_DONE;
-    rt->futures.ended++;
-    if (f->flags & FUTURE_WATCHED)
-        watch_ended(rt, f);
-    else if (f->waiter)
-        worker_wake(rt, f->waiter);
-    if (f->flags & FUTURE_ORPHAN)
-        bury(rt, f);
-}
-
-bool worker_unqueue(struct runtime *rt, struct future *f)
-{
-    return deque_remove(lanes_of(&rt->lanes, &f->rec), &f->item);
-}
-
-/* All that is public is taken back, newest first, until it is found; then
- * everything is as it was, but private. */
-bool worker_withdraw(struct runtime *rt, struct future *f)
-{
-    struct deque *d = lanes_of(&rt->lanes, &f->rec);
-    struct deque_item *item;
-    size_t n = 0, room;
-    bool is_found = false;
-
-    if (worker_unqueue(rt, f))
-        return true;
-    worker_reclaim(rt);
-    room = deque_private_count(d) + d->slots;
-    struct deque_item **kept = malloc(room * sizeof *kept);
-    if (!kept)
-        return false;
-    while (n < room && !is_found && (item = deque_pop(d))) {
-        is_found = item == &f->item;
-        if (!is_found)
-            kept[n++] = item;
-    }
-    while (n)
-        deque_push(d, kept[--n]); /* there is room: they were just there */
-    free(kept);
-    return is_found;
-}
-
-/* Puts the frame on the list of those that are to be asked. */
-static void will_ask(struct runtime *rt, struct frame *frame)
-{
-    struct worker *w = &rt->worker;
-
-    if (frame->is_asked)
-        return;
-    frame->is_asked = true;
-    shared_look_again(&rt->shared); /* it may wait for a constant */
-    if (w->asked_count == w->asked_room) {
-        size_t room = 2 * w->asked_room + 16;
-        void *more = realloc(w->asked, room * sizeof *w->asked);
-        if (!more) {
-            log_warn(&rt->log, "no memory to cancel the children of %s",
-                     call_name(frame));
-            return;
-        }
-        w->asked = more;
-        w->asked_room = room;
-    }
-    w->asked[w->asked_count++] = frame;
-}
-
-static void cancel(struct runtime *rt, struct future *f)
-{
-    if (f->state == FUTURE_DONE || f->state == FUTURE_ANCHOR ||
-        (f->flags & FUTURE_CANCELLED))
-        return;
-    f->flags |= FUTURE_CANCELLED;
-    if (f->state == FUTURE_QUEUED && worker_unqueue(rt, f)) {
-        if (f->flags & FUTURE_PIECE)
-            map_drop_piece(rt, f, SCOOP_ECANCELLED, NULL);
-        else
-            worker_finish_take(rt, f, SCOOP_ECANCELLED, NULL);
-    } else if (f->flags & FUTURE_PIECE) {
-        map_cancel_piece(rt, f);
-    } else if (f->state == FUTURE_HELD) {
-        transfer_cancel(rt, f, f->rec.holder);
-    }
-    if (f->state == FUTURE_RUNNING)
-        will_ask(rt, f->frame);
-    /* PLACED, RUNNING, or public and perhaps taken: whoever meets it next
-     * (the pop, the function's return, the reclaim) sees the flag. */
-}
-
-/* Cancels the children of all that is to be asked, and theirs: by a list, as
- * tasks may be nested deeper than this stack.  No frame ends meanwhile. */
-static void cancel_below(struct runtime *rt)
-{
-    struct worker *w = &rt->worker;
-
-    while (w->asked_count) {
-        struct link *head = &w->asked[--w->asked_count]->children, *next;
-        for (struct link *l = head->next; l != head; l = next) {
-            next = l->next;
-            cancel(rt, future_of_link(l));
-        }
-    }
-}
-
-void worker_cancel(struct runtime *rt, struct future *f)
-{
-    cancel(rt, f);
-    cancel_below(rt);
-}
-
-void worker_ask(struct runtime *rt, struct frame *frame)
-{
-    will_ask(rt, frame);
-    cancel_below(rt);
-}
-
-bool worker_release(struct runtime *rt, struct future *f)
-{
-    f->owner = NULL;
-    link_init(&f->link);
-    if (f->state == FUTURE_DONE) { /* an old attempt may still run somewhere */
-        f->flags |= FUTURE_ORPHAN;
-        if (!f->debts && !f->callbacks)
-            future_put(&rt->futures, f);
-        return false;
-    }
-    f->flags |= FUTURE_ORPHAN;
-    if (f->flags & FUTURE_WATCHED)
-        watch_released(rt, f);
-    else
-        f->waiter = NULL;
-    worker_cancel(rt, f);
-    return true;
-}
-
-static void taken(void *ctx, struct deque_item *item, int thief)
-{
-    transfer_taken(ctx, future_of_item(item), thief, 1);
-}
-
-void worker_reclaim(struct runtime *rt)
-{
-    lanes_reclaim(&rt->lanes, taken, rt);
-}
-
-int worker_push(struct runtime *rt, struct future *f)
-{
-    struct deque *d = &rt->deque;
-
-    f->state = FUTURE_QUEUED;
-    if (!lanes_is_main(&f->rec))
-        d = lanes_open(&rt->lanes, &f->rec);
-    if (__builtin_expect(!d || deque_push(d, &f->item), 0))
-        return SCOOP_ENOMEM;
-    if (__builtin_expect(d->bottom - d->first > rt->private_max, 0)) {
-        offer_all_but(rt, WORKER_PRIVATE_KEEP);
-    } else if (rt->frame && (!rt->frame->measure->is_short ||
-                             atomic_load_explicit(&rt->node.me->wanted,
-                                                  memory_order_relaxed))) {
-        offer_tasks(rt); /* it may compute for long now */
-    }
-    return 0;
-}
-
-int worker_place(struct runtime *rt, struct future *f)
-{
-    if (lanes_fix(&rt->lanes, f))
-        return SCOOP_ENOMEM;
-    if (!(f->flags & FUTURE_GUEST))
-        f->state = FUTURE_PLACED;
-    return 0;
-}
-
-void worker_note_times(struct future *f, uint64_t run_ns)
-{
-    uint64_t ns = clock_now_ns() - f->rec.created_ns;
-
-    f->rec.first = ns > run_ns ? ns - run_ns : 0;
-    f->rec.count = run_ns;
-}
-
-int worker_queue(struct runtime *rt, struct future *f)
-{
-    int place = f->rec.place, rank = rt->rank;
-
-    if (place >= 0 && !(f->rec.flags & TASK_NODE))
-        return place == rank ? worker_place(rt, f)
-                             : transfer_place(rt, f, place, WIRE_PLACED);
-    if (place >= 0 && place != rt->node.my_node)
-        rank = lanes_rank_of_node(&rt->lanes, &rt->node, place);
-    return rank == rt->rank ? worker_push(rt, f)
-                            : transfer_place(rt, f, rank, WIRE_NEAR);
-}
 
 /* ---- Strands and what they run ------------------------------------------ */
 
@@ -433,7 +204,7 @@ static void refuse(struct runtime *rt, struct future *f, int code)
     } else if (f->flags & FUTURE_PIECE) {
         map_drop_piece(rt, f, code, error);
     } else {
-        worker_finish_take(rt, f, code, error);
+        settle_take(rt, f, code, error);
     }
 }
 
@@ -523,7 +294,7 @@ void worker_attend(struct runtime *rt)
     take_mail(rt, false);
     if (!rt->is_alone && offer_is_wanted(rt))
         offer_tasks(rt);
-    worker_reclaim(rt); /* of what was taken some may have been cancelled */
+    queue_reclaim(rt); /* of what was taken some may have been cancelled */
     if (signals_asked(SIGNALS_DUMP))
         dump_state(rt);
     fire_timers(rt);
@@ -585,11 +356,11 @@ static bool take_awaited(struct runtime *rt, struct future *f)
         !lanes_precede(&rt->lanes,
                        level > f->rec.priority ? level : f->rec.priority);
 
-    if ((!is_first && level <= f->rec.priority) || !worker_unqueue(rt, f))
+    if ((!is_first && level <= f->rec.priority) || !queue_remove(rt, f))
         return false;
     if (!is_first) {
         f->rec.priority = (int8_t)level;
-        if (worker_push(rt, f)) /* no memory for one more lane: run it now */
+        if (queue_push(rt, f)) /* no memory for one more lane: run it now */
             return true;
     }
     return is_first;
@@ -654,7 +425,7 @@ bool worker_look_around(struct runtime *rt, bool is_keen)
     take_mail(rt, is_keen);
     fire_timers(rt);
     if (w->early)
-        worker_reclaim(rt);
+        queue_reclaim(rt);
     if (signals_asked(SIGNALS_DUMP))
         dump_state(rt);
     return rt->is_stopping || !link_is_empty(&w->ready) ||
@@ -802,7 +573,7 @@ void worker_close_outside(struct runtime *rt)
             continue;
         }
         link_remove(&f->link);
-        worker_release(rt, f);
+        settle_release(rt, f);
     }
     error_free(frame->last);
     error_free(frame->told);

@@ -9,8 +9,8 @@
 low="clock log config error trace wire task fiber deque steal term registry"
 low+=" value json timer future watch node node_segment net net_cast signals"
 low+=" lanes recall"
-high="worker execute terms map broker shared helper call offer idle dump"
-high+=" transfer place wait iter callback public progress shutdown serial"
+high="worker settle queue holder execute terms map broker shared helper call"
+high+=" offer idle dump transfer place wait iter callback public progress shutdown serial"
 high+=" prolog runtime"
 
 # "FILE HEADER" for every include of one of our headers.
