@@ -128,7 +128,7 @@ static void failed_ones_too(void)
     int good = 0, failed = 0, cancelled = 0;
 
     CHECK(scoop_as_completed(&it, f, 4) == 0);
-    CHECK(scoop_cancel(f[2]) == 0);
+    CHECK(scoop_cancel(f[2]) >= 0);
     for (int i = 0; i < 4; i++) {
         CHECK(scoop_next(it, &next) == 0);
         int err = scoop_join(next, NULL);
