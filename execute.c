@@ -86,6 +86,10 @@ static void call_then(struct runtime *rt, struct future *f)
         return;
     if (type->kind == SCOOP_TYPED)
         to = value_alloc(type->out_size, type->out_align);
+    if (!to && type->out_size) {
+        log_error(&rt->log, "no memory for the output of %s", type->name);
+        return;
+    }
     call_enter(rt, &frame, f, type, f->rec.path + 1);
     uint64_t arg_len = f->rec.arg_len;
     f->rec.arg_len = f->result_len; /* the length that a bytes task is told */

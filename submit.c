@@ -253,7 +253,6 @@ scoop_future scoop_submit_task(const struct scoop_task *task, const void *arg,
     static const struct scoop_submit_options none;
     struct runtime *rt = runtime_current;
     struct future *f;
-
     int err = 0;
 
     if (!options)

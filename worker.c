@@ -58,9 +58,7 @@ static struct strand *strand_of_ready(struct link *l)
                                      offsetof(struct strand, ready));
 }
 
-/* ---- Futures that end ------------------------------------------------- */
-
-/* ---- Strands and what they run ------------------------------------------ */
+/* ---- Strands and what they run ---------------------------------------- */
 
 static struct future *next_task(struct runtime *rt)
 {
