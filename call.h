@@ -75,8 +75,31 @@ static inline void call_leave(struct runtime *rt, struct frame *frame)
         call_resume(rt);
 }
 
-/* One call in an entered frame: the task's own code, and its error if that is
- * not 0 (NULL: no memory for it).  Futures that it left are released. */
+/* Whether the function has done more in the frame than compute: submitted, or
+ * said something, or been told. */
+static inline bool call_has_traces(const struct frame *frame)
+{
+    return (frame->made | (uintptr_t)frame->last | (uintptr_t)frame->told |
+            ((uintptr_t)frame->children.next ^ (uintptr_t)&frame->children)) !=
+           0;
+}
+
+/* The function has returned: its own code, and its error if that is not 0
+ * (NULL: no memory for it).  Futures that it left are released. */
+static inline int call_conclude(struct runtime *rt, struct frame *frame,
+                                int code, struct error **error)
+{
+    if (__builtin_expect(frame->is_timed, 0))
+        call_end_timed(rt, frame);
+    if (__builtin_expect(!link_is_empty(&frame->children), 0))
+        call_abandon_children(rt, frame);
+    rt->stats.tasks_run++;
+    if (__builtin_expect(!code && !frame->last && !frame->told, 1))
+        return 0;
+    return call_settle(rt, frame, code, error);
+}
+
+/* One call in an entered frame. */
 static inline int call_function(struct runtime *rt, struct frame *frame,
                                 const void *in, void *out, struct error **error)
 {
@@ -91,14 +114,7 @@ static inline int call_function(struct runtime *rt, struct frame *frame,
         code = type->typed(in, out); /* in: two pointers */
     else
         code = call_untyped(rt, frame, in, out);
-    if (__builtin_expect(frame->is_timed, 0))
-        call_end_timed(rt, frame);
-    if (__builtin_expect(!link_is_empty(&frame->children), 0))
-        call_abandon_children(rt, frame);
-    rt->stats.tasks_run++;
-    if (__builtin_expect(!code && !frame->last && !frame->told, 1))
-        return 0;
-    return call_settle(rt, frame, code, error);
+    return call_conclude(rt, frame, code, error);
 }
 
 /* Whether another task may run on top of the running one. */
