@@ -74,8 +74,9 @@ static int pss_of_all(double *mb)
     *mb = 0;
     for (int rank = 0; rank < scoop_size(); rank++) {
         double one;
-        int err = scoop_join(
-            scoop_submit(pss, NULL, .place = scoop_on_rank(rank)), &one);
+        int err =
+            scoop_join(scoop_submit(pss, NULL, .place = scoop_on_rank(rank)),
+                       &one);
         if (err)
             return err;
         *mb += one;
