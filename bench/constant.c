@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "memory.h"
 
 enum { ROUNDS = 7, BCAST_RANKS_MAX = 4, PAGE = 4096 };
 
@@ -41,18 +42,12 @@ SCOOP_TASK(look, SCOOP_NONE, long);
 /* MB that this rank answers for. */
 static int pss(const SCOOP_NONE *in, double *mb)
 {
-    char line[256];
-    double kb = 0;
-    FILE *file = fopen("/proc/self/smaps_rollup", "r");
+    struct memory memory;
 
     (void)in;
-    if (!file)
+    if (memory_read(&memory))
         return scoop_fail(1, "no /proc/self/smaps_rollup");
-    while (fgets(line, sizeof line, file))
-        if (!strncmp(line, "Pss:", 4))
-            kb = strtod(line + 4, NULL);
-    fclose(file);
-    *mb = kb * 1024 / 1e6;
+    *mb = memory.pss_kib * 1024 / 1e6;
     return 0;
 }
 
