@@ -302,6 +302,7 @@ int deque_init_at(struct deque *d, struct deque_shared *shared, uint32_t slots,
         .split = pos,
         .top = pos,
         .reclaimed = pos,
+        .take_back = DEQUE_TAKE_BACK,
         .shared = shared,
         .slots = slots,
     };
@@ -359,8 +360,8 @@ struct deque_item *deque_pop_public(struct deque *d)
             see_top(d, word);
             return NULL;
         }
-        if (n > DEQUE_TAKE_BACK)
-            n = DEQUE_TAKE_BACK;
+        if (n > d->take_back)
+            n = d->take_back;
     } while (!atomic_compare_exchange_strong_explicit(
         &d->shared->word, &word,
         deque_word(deque_word_tag(word) + 1, deque_word_top(word),

@@ -34,7 +34,7 @@
 #define DEQUE_SLOTS_MAX 2048u /* from this to that */
 #define DEQUE_SLOT_BYTES 192u /* a record is at most this long */
 #define DEQUE_SLOT_WORDS (DEQUE_SLOT_BYTES / 8)
-#define DEQUE_TAKE_BACK 8u   /* what the owner takes back at a time */
+#define DEQUE_TAKE_BACK 8u   /* what the owner takes back at a time, at most */
 #define DEQUE_STEAL_TRIES 4u /* races a thief loses before it gives up */
 #define DEQUE_ID_MAX ((1 << 20) - 2) /* largest id of a thief or deque */
 
@@ -98,6 +98,7 @@ struct deque {
     uint64_t split;
     uint64_t top;   /* as last seen; thieves move it */
     uint64_t holes; /* NULLs in [first, bottom) */
+    uint32_t take_back; /* the owner may change it: 1 to DEQUE_TAKE_BACK */
     struct deque_shared *shared;
     uint32_t slots; /* of the ring */
 };
@@ -138,8 +139,8 @@ static inline int deque_push(struct deque *d, struct deque_item *item)
     return 0;
 }
 
-/* Takes the newest item. When none is private, takes back up to
- * DEQUE_TAKE_BACK public ones first. NULL: empty. */
+/* Takes the newest item. When none is private, takes back up to `take_back`
+ * public ones first. NULL: empty. */
 static inline struct deque_item *deque_pop(struct deque *d)
 {
     while (d->bottom != d->first) {

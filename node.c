@@ -684,6 +684,11 @@ bool node_wake(struct node *node, int local)
     return wake(node, node_block(node, local));
 }
 
+void node_yield(void)
+{
+    sched_yield();
+}
+
 bool node_wake_one(struct node *node)
 {
     _Atomic uint32_t *sleepers = &node->head->sleepers;

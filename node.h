@@ -147,6 +147,8 @@ void node_rise(struct node *node);
  * when nobody sleeps; where one has just been made, look at head->sleepers.
  * Wakes the rank if it dozes or sleeps; true if it did. */
 bool node_wake(struct node *node, int local);
+/* Lets others run on this CPU, if any would. */
+void node_yield(void);
 /* Wakes one sleeper of the node, if any; true if it did. */
 bool node_wake_one(struct node *node);
 /* The helper thread's own sleep: until an urgent message, node_wake_helper()

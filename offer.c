@@ -101,6 +101,10 @@ void offer_tasks(struct runtime *rt)
     if (lanes_is_empty(&rt->lanes))
         return;
     atomic_store_explicit(&rt->node.me->wanted, 0, memory_order_relaxed);
+    /* What is taken back before a long function is published again, so then
+     * one at a time is enough. */
+    rt->deque.take_back =
+        rt->frame && !rt->frame->measure->is_short ? 1 : DEQUE_TAKE_BACK;
     /* A rank that runs nothing keeps one to run: else a single task could be
      * handed round by ranks that are all without work.  So does one in a short
      * function, which will join it: a chain of tasks must not be torn apart. */
@@ -112,6 +116,7 @@ void offer_all_but(struct runtime *rt, uint64_t keep)
 {
     if (rt->is_alone)
         return;
+    rt->deque.take_back = DEQUE_TAKE_BACK;
     publish(rt, keep);
     call_in(rt);
 }

@@ -7,7 +7,8 @@
  *   1. look into the deques of its node: some loads, no message;
  *   2. ask a few random nodes, one at a time, by message, looking at its own
  *      node again while the answer is under way;
- *   3. keep looking at its node until SCOOP_SPIN has passed;
+ *   3. keep looking at its node until SCOOP_SPIN has passed (four times as long
+ *      behind a short rest);
  *   4. register with its lifelines (Saraswat et al., Lifeline-based Global
  *      Load Balancing, PPoPP 2011): a few fixed nodes that will send work as
  *      soon as they have it, and
@@ -25,6 +26,8 @@
 #include "steal.h"
 
 #include <string.h>
+
+#define PATIENCE 4u
 
 static uint64_t next_random(struct steal *s)
 {
@@ -60,6 +63,21 @@ void steal_init(struct steal *s, const struct steal_world *world, uint64_t seed)
     s->world = *world;
     s->random = seed ^ (uint64_t)world->rank * 0xd1342543de82ef95u;
     s->was_fed = true;
+}
+
+/* How long it looks for work before it sleeps.  A rest that is over soon has
+ * cost more than it saved, and a wake-up takes about as long as SCOOP_SPIN: two
+ * ranks that wait for each other in turn, one of which had slept once, would
+ * sleep before each answer from then on, each for want of patience as long as
+ * the other's wake-up.  So behind a short rest it looks for longer. */
+static uint64_t patience_ns(const struct steal *s)
+{
+    return s->world.spin_ns * (s->is_patient ? PATIENCE : 1);
+}
+
+void steal_rested(struct steal *s, uint64_t ns)
+{
+    s->is_patient = ns < s->world.spin_ns * PATIENCE;
 }
 
 /* Ranks that can only be reached by message. */
@@ -114,7 +132,7 @@ struct steal_step steal_next(struct steal *s, uint64_t now_ns)
     if (w->local && w->locals > 1 && !(s->turn++ & 1))
         return (struct steal_step){STEAL_MATES, below(s, w->locals)};
     if (s->is_asking) /* the answer ends a rest as well */
-        return (struct steal_step){now_ns - s->dry_since_ns < w->spin_ns
+        return (struct steal_step){now_ns - s->dry_since_ns < patience_ns(s)
                                        ? STEAL_WAIT
                                        : STEAL_REST,
                                    -1};
@@ -123,7 +141,7 @@ struct steal_step steal_next(struct steal *s, uint64_t now_ns)
         s->is_asking = true;
         return (struct steal_step){STEAL_ASK, pick(s)};
     }
-    if (now_ns - s->dry_since_ns < w->spin_ns)
+    if (now_ns - s->dry_since_ns < patience_ns(s))
         return (struct steal_step){STEAL_WAIT, -1};
     if (w->lifelines && w->nodes > 1 && s->was_fed) {
         s->lifelines_left = steal_lifelines(w->nodes);

@@ -42,6 +42,7 @@ struct steal {
     int lifelines_left; /* to register with before it rests */
     bool is_asking;     /* an answer is due */
     bool was_fed;       /* work has come since the last registration */
+    bool is_patient;    /* its last rest was short */
     unsigned turn;
 };
 
@@ -53,6 +54,8 @@ void steal_begin(struct steal *s, uint64_t now_ns);
  * woke it could not mean anything else: an answer that brought nothing must
  * not make it ask for ever. */
 void steal_woken(struct steal *s, uint64_t now_ns);
+/* How long a rest was. */
+void steal_rested(struct steal *s, uint64_t ns);
 /* What to do next. */
 struct steal_step steal_next(struct steal *s, uint64_t now_ns);
 /* An answer to STEAL_ASK has come, or tasks that nobody asked for. */
