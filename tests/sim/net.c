@@ -126,6 +126,8 @@ static uint64_t way_ns(uint64_t usual_ns, size_t len)
 {
     uint64_t ns = usual_ns / 2 + sim_below(usual_ns) + len / 4;
 
+    if (sim_world->params.is_calm)
+        return usual_ns + sim_below(usual_ns / 8) + len / 4;
     if (sim_chance(8)) /* others overtake it */
         ns += sim_below(8 * usual_ns);
     if (sim_world->params.is_wild && sim_chance(8))
