@@ -244,6 +244,16 @@ static inline unsigned deque_public_count(const struct deque_shared *shared)
 unsigned deque_steal(struct deque_shared *, int thief, struct deque_record *out,
                      unsigned max, struct deque_claim *claim, int victim);
 
+/* The same, but of records that are not all kin only the older half of the
+ * oldest kin.  Kin are records whose word DEQUE_KIN_WORD is the same: tasks of
+ * one parent.  The oldest are the largest there are as a rule, and half of them
+ * is about half of the work, where half of all would leave the victim with
+ * crumbs, and a thief itself a moment later. */
+#define DEQUE_KIN_WORD 2u
+unsigned deque_steal_kin(struct deque_shared *, int thief,
+                         struct deque_record *out, unsigned max,
+                         struct deque_claim *claim, int victim);
+
 static inline void deque_claim_clear(struct deque_claim *claim)
 {
     atomic_store_explicit(&claim->word, 0, memory_order_release);

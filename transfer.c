@@ -45,6 +45,8 @@
 
 #define TASK_WORDS (sizeof(struct task) / 8)
 
+_Static_assert(offsetof(struct task, parent) == 8 * DEQUE_KIN_WORD,
+               "kin are tasks of one parent");
 _Static_assert(sizeof(struct task) + TASK_INLINE_MAX == DEQUE_SLOT_BYTES,
                "a slot holds a record and a short argument");
 
@@ -261,8 +263,8 @@ static unsigned steal_first(const struct node *node, int local, int thief,
 
     for (unsigned lane = lanes_first_public(b, 0, is_mate); lane < LANES && !n;
          lane = lanes_first_public(b, lane + 1, is_mate))
-        n = deque_steal(lanes_ring(b, lane), thief, loot, most, claim,
-                        lanes_claim(local, lane));
+        n = deque_steal_kin(lanes_ring(b, lane), thief, loot, most, claim,
+                            lanes_claim(local, lane));
     return n;
 }
 

@@ -37,6 +37,7 @@
 
 #define NODE_NS 65u
 #define CHILDREN_MAX 100
+#define FUTURES_ON_STACK 12
 #define BUCKET_NS 50000u
 #define BUCKETS 4000u
 
@@ -104,14 +105,16 @@ SCOOP_TASK(visit, struct tree_node, uint64_t);
 
 static int visit(const struct tree_node *node, uint64_t *sum)
 {
-    scoop_future future[CHILDREN_MAX];
-    int n = children_of(node);
+    scoop_future few[FUTURES_ON_STACK], *future = few;
+    int n = children_of(node), count = n;
 
     sim_work(NODE_NS);
     if (seen.bucket) {
         uint64_t at = (sim_now_ns() - seen.start_ns) / BUCKET_NS;
         seen.bucket[at < BUCKETS ? at : BUCKETS - 1]++;
     }
+    if (n > FUTURES_ON_STACK)
+        future = malloc((size_t)n * sizeof *future);
     for (int k = 0; k < n; k++) {
         struct tree_node child = child_of(node, k);
         future[k] = scoop_submit(visit, &child);
@@ -124,6 +127,8 @@ static int visit(const struct tree_node *node, uint64_t *sum)
             return err;
         *sum += part;
     }
+    if (count > FUTURES_ON_STACK)
+        free(future);
     return 0;
 }
 
