@@ -145,9 +145,27 @@ static void rest(struct runtime *rt)
     watch(rt);
 }
 
+/* For all who have nothing to do here: they take it from this rank then. */
+static uint32_t loot_wanted(const struct runtime *rt)
+{
+    unsigned idle = node_idle(&rt->node) + 1;
+
+    return rt->node.locals > 1 && idle < WORKER_LOOT ? idle : WORKER_LOOT;
+}
+
+static struct steal_step next_step(struct runtime *rt)
+{
+    uint64_t now_ns = clock_now_ns();
+    struct steal_step step = steal_next(&rt->steal, now_ns);
+
+    if (step.what == STEAL_ASK && !node_may_ask(&rt->node, now_ns))
+        step = steal_put_off(&rt->steal, now_ns); /* a mate has asked */
+    return step;
+}
+
 static bool try_step(struct runtime *rt)
 {
-    struct steal_step step = steal_next(&rt->steal, clock_now_ns());
+    struct steal_step step = next_step(rt);
     struct wire_steal ask = {rt->rank, WORKER_LOOT};
     struct wire_hungry hungry = {rt->rank, 0};
 
@@ -159,8 +177,11 @@ static bool try_step(struct runtime *rt)
         break;
     case STEAL_ASK:
         rt->stats.steals_tried++;
-        if (net_send(rt->net, step.whom, WIRE_STEAL, &ask, NULL, 0, NET_COPY))
+        ask.most = loot_wanted(rt);
+        if (net_send(rt->net, step.whom, WIRE_STEAL, &ask, NULL, 0, NET_COPY)) {
             steal_answered(&rt->steal, false);
+            node_asked(&rt->node);
+        }
         break;
     case STEAL_REGISTER:
         net_send(rt->net, step.whom, WIRE_HUNGRY, &hungry, NULL, 0, NET_COPY);
@@ -185,7 +206,7 @@ void idle_search(struct runtime *rt)
     call_come_back(rt);
     if (atomic_exchange(&rt->was_passed_by, false))
         steal_fed(&rt->steal); /* its place on a list is used up */
-    steal_begin(&rt->steal, since_ns);
+    steal_begin(&rt->steal, since_ns, since_ns - rt->progress_ns);
     while (!worker_look_around(rt, true)) {
         queue_reclaim(rt); /* a guest that was robbed still counts as here */
         if (!link_is_empty(&rt->worker.ready) || callback_is_due(rt))
@@ -204,6 +225,7 @@ void idle_search(struct runtime *rt)
         atomic_load(&rt->node.head->sleepers) && has_loot(rt))
         offer_call_one(&rt->node);
     rt->progress_ns = rt->attended_ns = clock_now_ns();
+    steal_end(&rt->steal, rt->progress_ns);
     rt->idle_ns += rt->progress_ns - since_ns;
     if (rt->trace)
         trace_add(rt->trace, TRACE_IDLE, "no work", 0, since_ns,

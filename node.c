@@ -118,6 +118,7 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 #define PAGE 4096u
+#define ASK_PATIENCE_NS 100000u /* longer than an answer takes mostly */
 #define WHY_SIZE 256u
 #define LEN_BITS 14
 #define WHO_BITS 12
@@ -788,6 +789,22 @@ int node_hungry_take(struct node *node)
         return (int)(name - 1);
     }
     return -1;
+}
+
+bool node_may_ask(struct node *node, uint64_t now_ns)
+{
+    _Atomic uint64_t *ask_ns = &node->head->ask_ns;
+    uint64_t when_ns = atomic_load_explicit(ask_ns, memory_order_relaxed);
+
+    return now_ns >= when_ns &&
+           atomic_compare_exchange_strong_explicit(
+               ask_ns, &when_ns, now_ns + ASK_PATIENCE_NS,
+               memory_order_relaxed, memory_order_relaxed);
+}
+
+void node_asked(struct node *node)
+{
+    atomic_store_explicit(&node->head->ask_ns, 0, memory_order_relaxed);
 }
 
 int node_open(struct node *node, const struct node_start *start)

@@ -26,6 +26,13 @@
 
 #include <string.h>
 
+/* A rank may look for work, before it rests, for a share of the time that it
+ * has worked: a sleeper is some 50 us late, and a farm of many nodes that
+ * rebalances, or ends, in a chain of such sleepers would be so for each of
+ * them. */
+#define WORK_SHARE 8u
+#define SPINS_MAX 20u
+
 static uint64_t next_random(struct steal *s)
 {
     uint64_t x = s->random += 0x9e3779b97f4a7c15u; /* splitmix64 */
@@ -60,6 +67,7 @@ void steal_init(struct steal *s, const struct steal_world *world, uint64_t seed)
     s->world = *world;
     s->random = seed ^ (uint64_t)world->rank * 0xd1342543de82ef95u;
     s->was_fed = true;
+    s->credit_ns = SPINS_MAX * world->spin_ns; /* all begin at once */
 }
 
 /* Ranks that can only be reached by message. */
@@ -73,11 +81,23 @@ static int asks(const struct steal_world *w)
     return w->remote && strangers(w) > 0 ? 2 + steal_lifelines(w->nodes) : 0;
 }
 
-void steal_begin(struct steal *s, uint64_t now_ns)
+void steal_begin(struct steal *s, uint64_t now_ns, uint64_t worked_ns)
 {
+    uint64_t most_ns = SPINS_MAX * s->world.spin_ns;
+
+    s->credit_ns += worked_ns / WORK_SHARE;
+    if (s->credit_ns > most_ns)
+        s->credit_ns = most_ns;
     s->dry_since_ns = now_ns;
     s->turn = 0;
     s->asks_left = asks(&s->world);
+}
+
+void steal_end(struct steal *s, uint64_t now_ns)
+{
+    uint64_t spent_ns = now_ns - s->dry_since_ns;
+
+    s->credit_ns -= spent_ns < s->credit_ns ? spent_ns : s->credit_ns;
 }
 
 void steal_woken(struct steal *s, uint64_t now_ns)
@@ -88,6 +108,7 @@ void steal_woken(struct steal *s, uint64_t now_ns)
     if (s->is_asking)
         return;
     s->dry_since_ns = now_ns;
+    s->credit_ns = 0;
     if (!w->local || !w->lifelines)
         s->asks_left = asks(w);
 }
@@ -107,23 +128,12 @@ static int pick(struct steal *s)
     }
 }
 
-struct steal_step steal_next(struct steal *s, uint64_t now_ns)
+/* Nobody is to be asked, or not now. */
+static struct steal_step rest(struct steal *s, uint64_t now_ns)
 {
     const struct steal_world *w = &s->world;
 
-    if (w->local && w->locals > 1 && !(s->turn++ & 1))
-        return (struct steal_step){STEAL_MATES, below(s, w->locals)};
-    if (s->is_asking) /* the answer ends a rest as well */
-        return (struct steal_step){now_ns - s->dry_since_ns < w->spin_ns
-                                       ? STEAL_WAIT
-                                       : STEAL_REST,
-                                   -1};
-    if (s->asks_left > 0) {
-        s->asks_left--;
-        s->is_asking = true;
-        return (struct steal_step){STEAL_ASK, pick(s)};
-    }
-    if (now_ns - s->dry_since_ns < w->spin_ns)
+    if (now_ns - s->dry_since_ns < w->spin_ns + s->credit_ns)
         return (struct steal_step){STEAL_WAIT, -1};
     if (w->lifelines && w->nodes > 1 && s->was_fed) {
         s->lifelines_left = steal_lifelines(w->nodes);
@@ -134,6 +144,32 @@ struct steal_step steal_next(struct steal *s, uint64_t now_ns)
         return (struct steal_step){STEAL_REGISTER, w->watcher[node]};
     }
     return (struct steal_step){STEAL_REST, -1};
+}
+
+struct steal_step steal_next(struct steal *s, uint64_t now_ns)
+{
+    const struct steal_world *w = &s->world;
+
+    if (w->local && w->locals > 1 && !(s->turn++ & 1))
+        return (struct steal_step){STEAL_MATES, below(s, w->locals)};
+    if (s->is_asking) /* the answer ends a rest as well */
+        return (struct steal_step){now_ns - s->dry_since_ns < w->spin_ns + s->credit_ns
+                                       ? STEAL_WAIT
+                                       : STEAL_REST,
+                                   -1};
+    if (s->asks_left > 0) {
+        s->asks_left--;
+        s->is_asking = true;
+        return (struct steal_step){STEAL_ASK, pick(s)};
+    }
+    return rest(s, now_ns);
+}
+
+struct steal_step steal_put_off(struct steal *s, uint64_t now_ns)
+{
+    s->asks_left++;
+    s->is_asking = false;
+    return rest(s, now_ns);
 }
 
 void steal_answered(struct steal *s, bool with_tasks)

@@ -38,6 +38,7 @@ struct steal {
     struct steal_world world;
     uint64_t random;
     uint64_t dry_since_ns;
+    uint64_t credit_ns; /* beyond spin_ns that it may look before it rests */
     int asks_left;      /* in this dry spell */
     int lifelines_left; /* to register with before it rests */
     bool is_asking;     /* an answer is due */
@@ -47,14 +48,18 @@ struct steal {
 
 void steal_init(struct steal *s, const struct steal_world *world,
                 uint64_t seed);
-/* The rank has run dry. */
-void steal_begin(struct steal *s, uint64_t now_ns);
+/* The rank has run dry, after having worked for so long. */
+void steal_begin(struct steal *s, uint64_t now_ns, uint64_t worked_ns);
+/* It has work again. */
+void steal_end(struct steal *s, uint64_t now_ns);
 /* A rest has ended, and it is still dry.  Asks again only where the one who
  * woke it could not mean anything else: an answer that brought nothing must
  * not make it ask for ever. */
 void steal_woken(struct steal *s, uint64_t now_ns);
 /* What to do next. */
 struct steal_step steal_next(struct steal *s, uint64_t now_ns);
+/* It could not ask now, and will try again. */
+struct steal_step steal_put_off(struct steal *s, uint64_t now_ns);
 /* An answer to STEAL_ASK has come, or tasks that nobody asked for. */
 void steal_answered(struct steal *s, bool with_tasks);
 void steal_fed(struct steal *s);

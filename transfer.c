@@ -338,6 +338,7 @@ void transfer_on_tasks(struct runtime *rt, struct net_message *m)
         rt->stats.steals_won++;
         call_trace_steal(rt, m->src, n);
         steal_answered(&rt->steal, true);
+        node_asked(&rt->node);
     } else if (body->reason == WIRE_PUSHED) {
         steal_fed(&rt->steal);
     }
@@ -347,19 +348,28 @@ void transfer_on_empty(struct runtime *rt, struct net_message *m)
 {
     (void)m;
     steal_answered(&rt->steal, false);
+    node_asked(&rt->node);
 }
 
 /* ---- Giving away ------------------------------------------------------ */
 
-unsigned transfer_lend(struct node *node, struct net *net, int local, int thief,
-                       unsigned most, uint32_t reason)
+/* From the deques of `rings` ranks, from `local` on, until there are `most`;
+ * from each what one theft brings.  How many. */
+static unsigned lend(struct node *node, struct net *net, int local, int rings,
+                     int thief, unsigned most, uint32_t reason)
 {
     struct deque_record loot[WORKER_LOOT];
-    int victim = node->members[local];
+    unsigned n = 0;
 
     if (most > WORKER_LOOT)
         most = WORKER_LOOT;
-    unsigned n = steal_first(node, local, thief, loot, most, NULL);
+    for (int i = 0; i < rings && n < most; i++) {
+        int from = (local + i) % node->locals;
+        unsigned more =
+            steal_first(node, from, thief, loot + n, most - n, NULL);
+        for (; more; more--, n++)
+            ((struct task *)(void *)loot[n].word)->holder = node->members[from];
+    }
     if (!n)
         return 0;
     struct wire_tasks body = {n, reason};
@@ -368,7 +378,6 @@ unsigned transfer_lend(struct node *node, struct net *net, int local, int thief,
     for (unsigned i = 0; i < n; i++) {
         struct task *rec = (struct task *)(void *)loot[i].word;
         size_t bytes = record_bytes(rec);
-        rec->holder = victim;
         memmove(data + len, rec, bytes);
         len += bytes;
     }
@@ -377,14 +386,18 @@ unsigned transfer_lend(struct node *node, struct net *net, int local, int thief,
     return n;
 }
 
+unsigned transfer_lend(struct node *node, struct net *net, int local, int thief,
+                       unsigned most, uint32_t reason)
+{
+    return lend(node, net, local, 1, thief, most, reason);
+}
+
+/* A rank of another node has as many mates without work, maybe, as it asks
+ * tasks for: the ranks of this node all give some. */
 static bool lend_any(struct node *node, struct net *net, int thief,
                      unsigned most, uint32_t reason)
 {
-    for (int i = 0; i < node->locals; i++)
-        if (transfer_lend(node, net, (node->local + i) % node->locals, thief,
-                          most, reason))
-            return true;
-    return false;
+    return lend(node, net, node->local, node->locals, thief, most, reason);
 }
 
 static void answer_steal(struct node *node, struct net *net,
