@@ -76,6 +76,8 @@ BASE_CFLAGS = -std=gnu11 $(FLAGS_$(BUILD)) $(WARNINGS) \
 # visibility position-independent code costs next to nothing.
 LIB_CFLAGS = $(BASE_CFLAGS) $(FLAGS_LIB_$(BUILD)) -fPIC -fvisibility=hidden \
     -fno-semantic-interposition -iquote . $(CFLAGS)
+# What users compile against.
+HEADERS = $(OUT)/include/scoop.h $(OUT)/include/scoop_macros.h
 INSIDE_CFLAGS = $(BASE_CFLAGS) -iquote . -I$(OUT)/include $(CFLAGS)
 
 # Never -I. : our error.h or signal.h would stand in for the system's.
@@ -241,7 +243,7 @@ $(OBJECTS) $(USER_OBJECTS) $(INSIDE_OBJECTS): $(OUT)/flags Makefile
 $(OBJECTS): COMPILE = $(CC) $(LIB_CFLAGS)
 $(INSIDE_OBJECTS): COMPILE = $(CC) $(INSIDE_CFLAGS)
 $(USER_OBJECTS): COMPILE = $(CC) $(USER_CFLAGS)
-$(INSIDE_OBJECTS) $(USER_OBJECTS): | $(OUT)/include/scoop.h
+$(INSIDE_OBJECTS) $(USER_OBJECTS): | $(HEADERS)
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
@@ -253,8 +255,8 @@ $(OUT)/%.o: %.S
 	$(call say,CC,$@)
 	$(Q)$(COMPILE) -MMD -MP -c $< -o $@
 
-# A directory with this one header: what users compile against.
-$(OUT)/include/scoop.h: scoop.h
+# A directory with the public headers alone: what users compile against.
+$(HEADERS): $(OUT)/include/%: %
 	@mkdir -p $(@D)
 	@cp $< $@
 
@@ -270,7 +272,7 @@ $(OUT)/scoop-all.o: $(OBJECTS)
 	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='scoop_*' $@.tmp $@
 	@rm -f $@.tmp
 
-$(ARCHIVE): $(OUT)/scoop-all.o | $(OUT)/include/scoop.h
+$(ARCHIVE): $(OUT)/scoop-all.o | $(HEADERS)
 	@rm -f $@
 	$(call say,AR,$@)
 	$(Q)$(AR) rcsD $@ $<
@@ -316,7 +318,7 @@ SO_MAJOR = libscoop.so.$(firstword $(subst ., ,$(VERSION)))
 
 install: $(ARCHIVE) $(SHARED) ## header, libraries, manual, pkg-config file
 	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig
-	install -m 644 scoop.h $(DESTDIR)$(INCLUDEDIR)/scoop.h
+	install -m 644 scoop.h scoop_macros.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(ARCHIVE) $(DESTDIR)$(LIBDIR)/libscoop.a
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/$(SO_FULL)
 	ln -sf $(SO_FULL) $(DESTDIR)$(LIBDIR)/$(SO_MAJOR)

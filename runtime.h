@@ -124,6 +124,7 @@ struct runtime {
     uintptr_t stack_floor; /* of the running stack: tasks start above it */
     struct deque deque;    /* tasks without priority that may go anywhere */
     struct lanes lanes;    /* the others */
+    struct link ranges;    /* whose items run, oldest first: map_short.c */
     struct future_table futures;
     struct future_table guests;
     struct recalls recalls; /* of guests that are not here yet */

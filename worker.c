@@ -504,6 +504,7 @@ int worker_init(struct runtime *rt)
 
     link_init(&w->strands);
     link_init(&w->ready);
+    link_init(&rt->ranges);
     w->callback_end = &w->callback;
     w->scheduler.fiber = &w->thread;
     fiber_adopt_thread(&w->thread);

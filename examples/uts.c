@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* link: -lnettle */
-/* uts.c -- Unbalanced Tree Search, one future for each node
+/* uts.c -- Unbalanced Tree Search, a map over the children of each node
  *
  * The benchmark of Olivier, Huan, Liu, Prins, Dinan, Sadayappan and Tseng
  * ("UTS: An Unbalanced Tree Search Benchmark", LCPC 2006): count the nodes
@@ -17,18 +17,18 @@
  * where the options are those of one, the size found is compared with the
  * published one, and a difference makes the exit code 1.
  *
- * A task visits one node: it submits a task for each child, joins them all
- * and adds up. There is no chunk of nodes and no depth below which it turns
- * serial; making a future cheap enough for that is the work of the library.
- * The children are joined in the opposite order of their submission. The
- * newest task is the one that its own rank takes next, so the join of the
- * newest finds its task on top and simply runs it: the search goes depth
- * first, and what waits at any moment is the siblings along one path, depth
- * times branching tasks, not a generation of the tree. Thieves take the
- * oldest, which stand nearest to the root and carry the largest subtrees.
+ * A task visits one node: it maps itself over the node's children and adds up
+ * what they found. There is no chunk of nodes and no depth below which it turns
+ * serial; making a map of four items cheap enough for that is the work of the
+ * library. The rank that runs a map goes through its items in order, so the
+ * search goes depth first, and what waits at any moment is the siblings along
+ * one path, depth times branching nodes, not a generation of the tree. Thieves
+ * get a part of the oldest map that has items left, those which stand nearest
+ * to the root and carry the largest subtrees.
  *
- * With --serial the same visit() calls itself where it would submit and join,
- * in a process that starts no farm. It is the twin to measure the farm by.
+ * With --futures it submits a task for each child and joins them, instead. With
+ * --serial the same visit() calls itself where it would map, in a process that
+ * starts no farm. It is the twin to measure the farm by.
  *
  * What a node costs apart from its future matters for that measure: every
  * nanosecond wasted on it flatters the farm. It is one SHA-1, and the fastest
@@ -60,6 +60,7 @@
 
 enum tree_type { BINOMIAL, GEOMETRIC, HYBRID, BALANCED };
 enum tree_shape { LINEAR, EXPONENTIAL, CYCLIC, FIXED };
+enum way { MAPS, FUTURES, SERIAL }; /* how a node's children are visited */
 
 /* The options by letter, in the order of the published program. All values
  * are kept as double, which holds an int exactly. */
@@ -137,7 +138,7 @@ static const struct known_tree {
 enum {
     CHILDREN_MAX = 100, /* the published limit; a binomial root has none */
     LAWS_KNOWN = 1024,
-    FUTURES_ON_STACK = 8
+    FEW = 8 /* children for which there is room on the stack */
 };
 
 /* How many children a node of some height has in a geometric tree. */
@@ -157,7 +158,7 @@ static struct tree {
     int branching;
     double shift_height;
     int hashes;
-    bool is_serial;
+    enum way way;
     struct law law[LAWS_KNOWN];         /* by height */
     const struct known_tree *published; /* or NULL */
 } tree;
@@ -335,8 +336,45 @@ static int call_children(const struct node *node, int count, struct totals *sum)
     return 0;
 }
 
-/* Joins from the newest to the oldest, for the reason given on top. After a
- * failure the rest is given back, which cancels what has not started. */
+static int map_children(const struct node *node, struct node *child,
+                        struct totals *part, int count, struct totals *sum)
+{
+    for (int i = 0; i < count; i++)
+        make_child(node, i, &child[i]);
+    int err = scoop_map(visit, child, part, (size_t)count);
+    for (int i = 0; i < count && !err; i++)
+        add(sum, &part[i]);
+    return err;
+}
+
+/* Apart, so that a node of the usual size needs little of the stack. */
+static int map_many(const struct node *node, int count, struct totals *sum)
+{
+    struct node *child = malloc((size_t)count * sizeof *child);
+    struct totals *part = malloc((size_t)count * sizeof *part);
+    int err;
+
+    if (child && part)
+        err = map_children(node, child, part, count, sum);
+    else
+        err = scoop_fail(1, "no memory for %d children", count);
+    free(child);
+    free(part);
+    return err;
+}
+
+static int map_few(const struct node *node, int count, struct totals *sum)
+{
+    struct node child[FEW];
+    struct totals part[FEW];
+
+    return map_children(node, child, part, count, sum);
+}
+
+/* Joins from the newest to the oldest, since the newest task is the one that
+ * its own rank takes next: the join of the newest finds its task on top and
+ * simply runs it. After a failure the rest is given back, which cancels what
+ * has not started. */
 static int join_children(const scoop_future *futures, int count,
                          struct totals *sum)
 {
@@ -360,9 +398,9 @@ static int join_children(const scoop_future *futures, int count,
 static int submit_children(const struct node *node, int count,
                            struct totals *sum)
 {
-    scoop_future few[FUTURES_ON_STACK], *futures = few;
+    scoop_future few[FEW], *futures = few;
 
-    if (count > FUTURES_ON_STACK) {
+    if (count > FEW) {
         futures = malloc((size_t)count * sizeof *futures);
         if (!futures)
             return scoop_fail(1, "no memory for %d futures", count);
@@ -385,8 +423,12 @@ static int visit(const struct node *node, struct totals *sum)
     *sum = (struct totals){1, count == 0, node->height};
     if (count == 0)
         return 0;
-    return tree.is_serial ? call_children(node, count, sum)
-                          : submit_children(node, count, sum);
+    if (tree.way == SERIAL)
+        return call_children(node, count, sum);
+    if (tree.way == FUTURES)
+        return submit_children(node, count, sum);
+    return count <= FEW ? map_few(node, count, sum)
+                        : map_many(node, count, sum);
 }
 
 /* ---- What is printed -------------------------------------------------- */
@@ -528,13 +570,14 @@ static bool is_first_rank(void)
 
 static void print_help(void)
 {
-    printf("usage: uts [--serial] [-t N] [-b X] ...\n"
-           "Counts the nodes of an unbalanced tree, one future for each.\n\n");
+    printf("usage: uts [--serial | --futures] [-t N] [-b X] ...\n"
+           "Counts the nodes of an unbalanced tree, a map for each.\n\n");
     for (enum parameter o = 0; o < OPTIONS; o++)
         printf("  -%c %s  %s (%g)\n", parameter_table[o].letter,
                parameter_table[o].is_whole ? "N" : "X", parameter_table[o].help,
                parameter_table[o].standard);
     printf("  --serial  plain calls, no farm\n"
+           "  --futures a task for each node, no maps\n"
            "  --help    this text\n\n"
            "T1: -t 1 -a 3 -d 10 -b 4 -r 19    "
            "T3: -t 0 -b 2000 -q 0.124875 -m 8 -r 42\n");
@@ -558,11 +601,12 @@ static bool parse_value(enum parameter o, const char *text, double *value)
     return false;
 }
 
-enum command { RUN_FARM, RUN_SERIAL, RUN_HELP, RUN_NOTHING };
+enum command { RUN_FARM, RUN_FUTURES, RUN_SERIAL, RUN_HELP, RUN_NOTHING };
 
 static enum command parse(int argc, char **argv, double value[OPTIONS])
 {
     static const struct option words[] = {{"serial", no_argument, NULL, 1},
+                                          {"futures", no_argument, NULL, 2},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     enum command command = RUN_FARM;
@@ -579,6 +623,8 @@ static enum command parse(int argc, char **argv, double value[OPTIONS])
             return RUN_NOTHING;
         if (letter == 1)
             command = RUN_SERIAL;
+        if (letter == 2)
+            command = RUN_FUTURES;
         for (enum parameter o = 0; o < OPTIONS; o++)
             if (letter == parameter_table[o].letter &&
                 !parse_value(o, optarg, &value[o]))
@@ -592,7 +638,7 @@ static enum command parse(int argc, char **argv, double value[OPTIONS])
     return RUN_NOTHING;
 }
 
-static void fill_tree(const double value[OPTIONS], bool is_serial)
+static void fill_tree(const double value[OPTIONS], enum way way)
 {
     tree.type = (enum tree_type)value[OPT_T];
     tree.shape = (enum tree_shape)value[OPT_A];
@@ -603,7 +649,7 @@ static void fill_tree(const double value[OPTIONS], bool is_serial)
     tree.branching = (int)value[OPT_M];
     tree.shift_height = value[OPT_F] * value[OPT_D];
     tree.hashes = (int)value[OPT_G];
-    tree.is_serial = is_serial;
+    tree.way = way;
     tree.published = find_known(value);
     for (int height = 0; height < LAWS_KNOWN; height++)
         tree.law[height] = make_law(height);
@@ -687,7 +733,9 @@ int main(int argc, char **argv)
     }
     if (command == RUN_NOTHING)
         return 2;
-    fill_tree(value, command == RUN_SERIAL);
+    fill_tree(value, command == RUN_SERIAL    ? SERIAL
+                     : command == RUN_FUTURES ? FUTURES
+                                              : MAPS);
     if (command == RUN_SERIAL)
         return run_serial();
     return scoop_main(argc, argv, search_farm);
