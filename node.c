@@ -807,6 +807,25 @@ void node_asked(struct node *node)
     atomic_store_explicit(&node->head->ask_ns, 0, memory_order_relaxed);
 }
 
+void node_cut(struct node *node, int lifeline)
+{
+    atomic_fetch_or_explicit(&node->head->cut, 1u << lifeline,
+                             memory_order_relaxed);
+}
+
+int node_mend(struct node *node)
+{
+    _Atomic uint32_t *word = &node->head->cut;
+    uint32_t cut = atomic_load_explicit(word, memory_order_relaxed);
+
+    while (cut)
+        if (atomic_compare_exchange_weak_explicit(word, &cut, cut & (cut - 1),
+                                                  memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return __builtin_ctz(cut);
+    return -1;
+}
+
 int node_open(struct node *node, const struct node_start *start)
 {
     int status = 0;

@@ -79,6 +79,9 @@ struct node_head {
     _Alignas(64) _Atomic uint32_t sleepers;  /* ranks asleep, about */
     _Alignas(64) _Atomic uint32_t searching; /* ranks awake without work */
     _Atomic uint32_t called; /* and sleepers that were woken to search */
+    /* Lifelines (steal.c), a bit each, that this node is not registered with
+     * because they have sent tasks.  None when the farm starts. */
+    _Atomic uint32_t cut;
     /* When a rank of this node may ask another node for work again. */
     _Alignas(64) _Atomic uint64_t ask_ns;
     _Alignas(64) _Atomic uint32_t hungry; /* entries below, about */
@@ -167,6 +170,11 @@ static inline unsigned node_idle(const struct node *node)
     return atomic_load_explicit(&node->head->searching, memory_order_relaxed) +
            atomic_load_explicit(&node->head->sleepers, memory_order_relaxed);
 }
+
+/* A lifeline of this node has been used up; node_mend() gives one that has, to
+ * be registered with anew, or -1. */
+void node_cut(struct node *node, int lifeline);
+int node_mend(struct node *node);
 
 /* Set up.  node_open maps or makes the segment: collective over the node,
  * through the two callbacks (net.c has the means), which a rank that is alone

@@ -61,12 +61,16 @@ int steal_lifeline(int node, int nodes, int k)
     return (int)(((int64_t)node + ((int64_t)1 << k)) % nodes);
 }
 
+int steal_lifeline_to(int node, int nodes, int k)
+{
+    return (int)(((int64_t)node + nodes - ((int64_t)1 << k) % nodes) % nodes);
+}
+
 void steal_init(struct steal *s, const struct steal_world *world, uint64_t seed)
 {
     memset(s, 0, sizeof *s);
     s->world = *world;
     s->random = seed ^ (uint64_t)world->rank * 0xd1342543de82ef95u;
-    s->was_fed = true;
     s->credit_ns = SPINS_MAX * world->spin_ns; /* all begin at once */
 }
 
@@ -109,7 +113,7 @@ void steal_woken(struct steal *s, uint64_t now_ns)
         return;
     s->dry_since_ns = now_ns;
     s->credit_ns = 0;
-    if (!w->local || !w->lifelines)
+    if (!w->local || !w->has_lifelines)
         s->asks_left = asks(w);
 }
 
@@ -135,14 +139,6 @@ static struct steal_step rest(struct steal *s, uint64_t now_ns)
 
     if (now_ns - s->dry_since_ns < w->spin_ns + s->credit_ns)
         return (struct steal_step){STEAL_WAIT, -1};
-    if (w->lifelines && w->nodes > 1 && s->was_fed) {
-        s->lifelines_left = steal_lifelines(w->nodes);
-        s->was_fed = false;
-    }
-    if (s->lifelines_left > 0) {
-        int node = steal_lifeline(w->my_node, w->nodes, --s->lifelines_left);
-        return (struct steal_step){STEAL_REGISTER, w->watcher[node]};
-    }
     return (struct steal_step){STEAL_REST, -1};
 }
 
@@ -172,14 +168,7 @@ struct steal_step steal_put_off(struct steal *s, uint64_t now_ns)
     return rest(s, now_ns);
 }
 
-void steal_answered(struct steal *s, bool with_tasks)
+void steal_answered(struct steal *s)
 {
     s->is_asking = false;
-    if (with_tasks)
-        s->was_fed = true;
-}
-
-void steal_fed(struct steal *s)
-{
-    s->was_fed = true;
 }

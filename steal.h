@@ -17,14 +17,13 @@ struct steal_world {
     const int32_t *watcher; /* by node */
     bool local;             /* direct stealing from mates is on */
     bool remote;            /* asking by message is on */
-    bool lifelines;
+    bool has_lifelines;     /* others will send work by themselves */
     uint64_t spin_ns;
 };
 
 enum steal_what {
     STEAL_MATES,    /* look into the deques of the node, from `whom` on */
     STEAL_ASK,      /* ask rank `whom` by message */
-    STEAL_REGISTER, /* tell rank `whom` that this rank is hungry */
     STEAL_WAIT,     /* nothing new to try yet; look at the mail */
     STEAL_REST      /* sleep */
 };
@@ -40,9 +39,7 @@ struct steal {
     uint64_t dry_since_ns;
     uint64_t credit_ns; /* beyond spin_ns that it may look before it rests */
     int asks_left;      /* in this dry spell */
-    int lifelines_left; /* to register with before it rests */
     bool is_asking;     /* an answer is due */
-    bool was_fed;       /* work has come since the last registration */
     unsigned turn;
 };
 
@@ -60,12 +57,13 @@ void steal_woken(struct steal *s, uint64_t now_ns);
 struct steal_step steal_next(struct steal *s, uint64_t now_ns);
 /* It could not ask now, and will try again. */
 struct steal_step steal_put_off(struct steal *s, uint64_t now_ns);
-/* An answer to STEAL_ASK has come, or tasks that nobody asked for. */
-void steal_answered(struct steal *s, bool with_tasks);
-void steal_fed(struct steal *s);
+/* An answer to STEAL_ASK has come. */
+void steal_answered(struct steal *s);
 
 /* How many lifelines a node has, and where the k-th leads. */
 int steal_lifelines(int nodes);
 int steal_lifeline(int node, int nodes, int k);
+/* Whose k-th lifeline leads to that node. */
+int steal_lifeline_to(int node, int nodes, int k);
 
 #endif

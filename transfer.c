@@ -292,7 +292,6 @@ unsigned transfer_rob(struct runtime *rt, int local)
     }
     deque_claim_clear(&rt->node.me->claim);
     flush(rt, &news);
-    steal_fed(&rt->steal);
     return n;
 }
 
@@ -301,6 +300,17 @@ static bool is_sound(const struct runtime *rt, const struct task *rec)
     return task_home(rec) >= 0 && task_home(rec) < rt->size &&
            rec->priority <= TASK_PRIORITY_MAX &&
            rec->priority >= -TASK_PRIORITY_MAX;
+}
+
+/* Tasks were pushed here, for which some rank of this node had registered:
+ * its place on the list there is used up. */
+static void note_fed(struct node *node, int by)
+{
+    int from = node->node_of[by], lifelines = steal_lifelines(node->nodes);
+
+    for (int k = 0; k < lifelines; k++)
+        if (steal_lifeline(node->my_node, node->nodes, k) == from)
+            node_cut(node, k);
 }
 
 void transfer_on_tasks(struct runtime *rt, struct net_message *m)
@@ -337,17 +347,17 @@ void transfer_on_tasks(struct runtime *rt, struct net_message *m)
     if (body->reason == WIRE_STOLEN) {
         rt->stats.steals_won++;
         call_trace_steal(rt, m->src, n);
-        steal_answered(&rt->steal, true);
+        steal_answered(&rt->steal);
         node_asked(&rt->node);
     } else if (body->reason == WIRE_PUSHED) {
-        steal_fed(&rt->steal);
+        note_fed(&rt->node, m->src);
     }
 }
 
 void transfer_on_empty(struct runtime *rt, struct net_message *m)
 {
     (void)m;
-    steal_answered(&rt->steal, false);
+    steal_answered(&rt->steal);
     node_asked(&rt->node);
 }
 
@@ -400,19 +410,6 @@ static bool lend_any(struct node *node, struct net *net, int thief,
     return lend(node, net, node->local, node->locals, thief, most, reason);
 }
 
-static void answer_steal(struct node *node, struct net *net,
-                         const struct wire_steal *ask)
-{
-    struct wire_empty empty = {node->rank, 0};
-
-    if (ask->thief < 0 || ask->thief >= node->size ||
-        lend_any(node, net, ask->thief, ask->most, WIRE_STOLEN))
-        return;
-    atomic_store_explicit(&node->me->wanted, 1, memory_order_relaxed);
-    if (net_send(net, ask->thief, WIRE_EMPTY, &empty, NULL, 0, NET_COPY))
-        net_abort(net, 1); /* the thief would wait for ever */
-}
-
 /* First on the list, then a look at the deques: one who publishes does it the
  * other way round, so one of the two sees the other. */
 static void note_hungry(struct node *node, struct net *net, int rank)
@@ -432,6 +429,23 @@ static void note_hungry(struct node *node, struct net *net, int rank)
         node_hungry_add(node, first); /* somebody was faster: the next one */
         atomic_thread_fence(memory_order_seq_cst);
     }
+}
+
+/* Where nothing is public those who have something are asked to share it, and
+ * the thief is on the list meanwhile. */
+static void answer_steal(struct node *node, struct net *net,
+                         const struct wire_steal *ask)
+{
+    struct wire_empty empty = {node->rank, 0};
+
+    if (ask->thief < 0 || ask->thief >= node->size ||
+        lend_any(node, net, ask->thief, ask->most, WIRE_STOLEN))
+        return;
+    if (atomic_load_explicit(&node->head->hungry, memory_order_relaxed) <
+        NODE_HUNGRY_MAX / 2)
+        note_hungry(node, net, ask->thief);
+    if (net_send(net, ask->thief, WIRE_EMPTY, &empty, NULL, 0, NET_COPY))
+        net_abort(net, 1); /* the thief would wait for ever */
 }
 
 static void send_argument(struct net *net, int dst,
@@ -511,6 +525,8 @@ bool transfer_pass_on(struct node *node, struct net *net, struct net_message *m)
         at += bytes;
         left -= bytes;
     }
+    if (body.reason == WIRE_PUSHED)
+        note_fed(node, m->src);
     body.reason = WIRE_PUSHED;
     return !net_send(net, to, WIRE_TASKS, &body, m->data, m->data_len,
                      NET_COPY);

@@ -339,7 +339,6 @@ static bool passes_on(struct net *net, struct letter *letter)
     if (letter->type != WIRE_TASKS || body->reason == WIRE_STOLEN ||
         !transfer_pass_on(net->node, net, &m))
         return false;
-    atomic_store(&net->rank->rt->was_passed_by, true);
     net->received++;
     sim_world->under_way--;
     sim_progress();
