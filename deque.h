@@ -96,8 +96,8 @@ struct deque {
     uint64_t first;
     uint64_t reclaimed;
     uint64_t split;
-    uint64_t top;   /* as last seen; thieves move it */
-    uint64_t holes; /* NULLs in [first, bottom) */
+    uint64_t top;       /* as last seen; thieves move it */
+    uint64_t holes;     /* NULLs in [first, bottom) */
     uint32_t take_back; /* the owner may change it: 1 to DEQUE_TAKE_BACK */
     struct deque_shared *shared;
     uint32_t slots; /* of the ring */
@@ -244,6 +244,16 @@ static inline unsigned deque_public_count(const struct deque_shared *shared)
  * deque_claim_clear. Ids are 0 to DEQUE_ID_MAX. */
 unsigned deque_steal(struct deque_shared *, int thief, struct deque_record *out,
                      unsigned max, struct deque_claim *claim, int victim);
+
+/* The same, but of records that are not all kin only the older half of the
+ * oldest kin.  Kin are records whose word DEQUE_KIN_WORD is the same: tasks of
+ * one parent.  The oldest are the largest there are as a rule, and half of them
+ * is about half of the work, where half of all would leave the victim with
+ * crumbs, and a thief itself a moment later. */
+#define DEQUE_KIN_WORD 2u
+unsigned deque_steal_kin(struct deque_shared *, int thief,
+                         struct deque_record *out, unsigned max,
+                         struct deque_claim *claim, int victim);
 
 static inline void deque_claim_clear(struct deque_claim *claim)
 {

@@ -85,6 +85,11 @@ struct node_head {
     _Atomic uint64_t watched_ns;             /* when one last did */
     _Alignas(64) _Atomic uint32_t searching; /* ranks awake without work */
     _Atomic uint32_t called; /* and sleepers that were woken to search */
+    /* Lifelines (steal.c), a bit each, that this node is not registered with
+     * because they have sent tasks.  None when the farm starts. */
+    _Atomic uint32_t cut;
+    /* When a rank of this node may ask another node for work again. */
+    _Alignas(64) _Atomic uint64_t ask_ns;
     _Alignas(64) _Atomic uint32_t hungry; /* entries below, about */
     _Atomic uint32_t hungry_rank[NODE_HUNGRY_MAX];
     /* During node_open: the CPUs that any rank of the node may use. */
@@ -162,6 +167,23 @@ void node_wake_helper(struct node *node, int local);
  * at head->hungry after publishing work and a fence, cannot both see none. */
 bool node_hungry_add(struct node *node, int rank);
 int node_hungry_take(struct node *node); /* a rank, or -1 */
+
+/* Whether this rank may ask another node now, for all of its own: one does so
+ * at a time.  It ends with node_asked(), when the answer has come, or by itself
+ * where that takes long: the asker may have found other work meanwhile. */
+bool node_may_ask(struct node *node, uint64_t now_ns);
+void node_asked(struct node *node);
+/* How many ranks of this node are without work, about. */
+static inline unsigned node_idle(const struct node *node)
+{
+    return atomic_load_explicit(&node->head->searching, memory_order_relaxed) +
+           atomic_load_explicit(&node->head->sleepers, memory_order_relaxed);
+}
+
+/* A lifeline of this node has been used up; node_mend() gives one that has, to
+ * be registered with anew, or -1. */
+void node_cut(struct node *node, int lifeline);
+int node_mend(struct node *node);
 
 /* Set up.  node_open maps or makes the segment: collective over the node,
  * through the two callbacks (net.c has the means), which a rank that is alone
