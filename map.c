@@ -6,7 +6,9 @@
  * own deque, and if that is empty, so that a thief would find nothing, it
  * splits off the upper half of what is left and queues it (lazy binary
  * splitting: Tzannes et al., PPoPP 2010).  So there are about as many pieces
- * as steals, and a thief gets half of what its victim has.
+ * as steals, and a thief gets half of what its victim has.  Of maps within a
+ * map the outermost is divided, and one of few items begins as less than what
+ * is told here (map_short.c).
  *
  *     [0 ............................................................ n)
  *      items here  | half: queued | half of the rest, once that is stolen ...
@@ -45,7 +47,6 @@
 #include "transfer.h"
 #include "worker.h"
 
-#define SPLIT_NS 5000u       /* a range that takes less is not worth a steal */
 #define REPORT_NS 100000000u /* between two reports of one guest */
 #define LOOK_NS 5000u        /* between two looks around amid short items */
 #define SINGLY 16u /* items are called one by one behind one that did more */
@@ -72,7 +73,7 @@ void map_cancel_piece(struct runtime *rt, struct future *f)
 {
     const struct map_job *job = f->job;
 
-    for (size_t i = 0; i < job->holders; i++)
+    for (size_t i = 0; job && i < job->holders; i++) /* NULL: see map_short.c */
         if (job->holder[i].id == f->rec.id)
             holder_cancel(rt, f, job->holder[i].rank);
 }
@@ -185,7 +186,7 @@ static void count_done(struct runtime *rt, struct map_job *job, uint64_t items)
         worker_wake(rt, job->waiter);
 }
 
-static void end_piece(struct runtime *rt, struct future *f)
+void map_end_piece(struct runtime *rt, struct future *f)
 {
     struct map_job *job = f->job;
 
@@ -311,22 +312,7 @@ void map_forget_guest(struct future *piece)
     piece->arg = NULL;
 }
 
-static bool is_worth_splitting(struct runtime *rt, const struct frame *frame,
-                               const struct future *f)
-{
-    const struct measure *m = frame->measure;
-
-    if (f->rec.count < 2 || !item_has_none_like(rt, &f->rec))
-        return false;
-    if (f->rec.chunk)
-        return f->rec.count / 2 >= f->rec.chunk;
-    /* The stretches of items that submit tasks say nothing of their length. */
-    return !m->is_short || (m->traits & MEASURE_SPAWNS) ||
-           (f->rec.count << f->rec.range.block) * (m->stretch_ns + 1) >
-               SPLIT_NS;
-}
-
-static void split(struct runtime *rt, struct future *f)
+void map_split(struct runtime *rt, struct future *f)
 {
     uint64_t half = f->rec.count / 2;
     uint64_t first = f->rec.first + f->rec.count - half;
@@ -353,7 +339,7 @@ static void split(struct runtime *rt, struct future *f)
             future_put(&rt->guests, upper);
         } else {
             upper->state = FUTURE_RUNNING;
-            end_piece(rt, upper);
+            map_end_piece(rt, upper);
         }
         return;
     }
@@ -366,6 +352,7 @@ static void split(struct runtime *rt, struct future *f)
 
 /* What a run of a piece needs, on its stack. */
 struct run {
+    struct map_range range;
     struct frame frame;
     struct item_way way;
     struct map_sizes size;
@@ -559,10 +546,15 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
         &lanes_ring(rt->node.me, lanes_index(&f->rec))->word;
 
     run->in = f->arg;
+    run->range.piece = f;
+    run->range.frame = &run->frame;
+    if (lanes_is_main(&f->rec))
+        link_add(&rt->ranges, &run->range.link);
+    else
+        link_init(&run->range.link);
     while (f->rec.count && goes_on && !must_stop(f)) {
         uint64_t from = f->rec.first, items;
-        uint64_t word =
-            atomic_load_explicit(&rt->deque.shared->word, memory_order_relaxed);
+        uint64_t word = atomic_load_explicit(public, memory_order_relaxed);
         struct error *error = NULL;
         int status;
 
@@ -572,8 +564,8 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
             continue;
         }
         if (__builtin_expect(!rt->is_alone, 1) &&
-            is_worth_splitting(rt, &run->frame, f))
-            split(rt, f);
+            item_has_none_like(rt, &f->rec))
+            map_share(rt, &run->range);
         items = stretch_of(rt, run, f);
         if (items)
             status = call_stretch(rt, run, f, items, public, word, &error);
@@ -594,6 +586,7 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
         if (job && job->progress.is_on)
             progress_tell(rt, &job->progress);
     }
+    link_remove(&run->range.link);
 }
 
 static void run_home(struct runtime *rt, struct run *run, struct future *f)
@@ -608,7 +601,7 @@ static void run_home(struct runtime *rt, struct run *run, struct future *f)
     map_fail_take(rt, job, f->rec.first, f->rec.count, SCOOP_ECANCELLED, NULL);
     uint64_t items = f->rec.first + f->rec.count - first;
     job->users++;
-    end_piece(rt, f);
+    map_end_piece(rt, f);
     count_done(rt, job, items);
     map_let_go(job);
 }
@@ -660,7 +653,7 @@ void map_drop_piece(struct runtime *rt, struct future *piece, int status,
     piece->state = FUTURE_RUNNING; /* it is in no queue any more */
     job->users++;
     map_fail_take(rt, job, piece->rec.first, items, status, error);
-    end_piece(rt, piece);
+    map_end_piece(rt, piece);
     count_done(rt, job, items);
     map_let_go(job);
 }
@@ -744,7 +737,7 @@ void map_result(struct runtime *rt, struct future *piece, uint64_t first,
     free(report.bad);
     piece->rec.count -= count;
     if (!piece->rec.count)
-        end_piece(rt, piece);
+        map_end_piece(rt, piece);
     count_done(rt, job, count);
     map_let_go(job);
 }
