@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* map_inside.h -- what the files of the map share
  *
- * map.c has the essay; map_report.c is what a guest tells its home, map_call.c
- * the call that waits for all of it.  scan.c orders ranges of its own kind.
+ * map.c has the essay; map_run.c calls the items, map_report.c is what a guest
+ * tells its home, map_call.c the call that waits for all of it.  scan.c orders
+ * ranges of its own kind.
  */
 #ifndef MAP_INSIDE_H
 #define MAP_INSIDE_H
@@ -103,6 +104,11 @@ void map_split(struct runtime *rt, struct future *f);
 /* Items [first, first + count) of the job have ended with that status. */
 void map_fail_take(struct runtime *rt, struct map_job *job, uint64_t first,
                    uint64_t count, int status, struct error *error);
+
+/* Items [first, first + count) have ended well.  So many are done with. */
+void map_note_good(struct runtime *rt, struct map_job *job, uint64_t first,
+                   uint64_t count);
+void map_count_done(struct runtime *rt, struct map_job *job, uint64_t items);
 
 /* ---- Short maps, what is given away: map_short.c ---------------------- */
 
