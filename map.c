@@ -233,6 +233,7 @@ struct future *map_new_piece(struct runtime *rt, struct map_job *job,
     f->arg = job->in_size ? (char *)(uintptr_t)(job->in + first * job->in_size)
                           : NULL;
     f->rec.arg_len = count * job->in_size;
+    f->rec.out = job->is_careful ? 0 : (uint64_t)(uintptr_t)job->out;
     f->rec.number = job->type->number;
     f->rec.flags = TASK_RANGE;
     link_add(&job->owner->children, &f->link);
@@ -343,7 +344,7 @@ static void keep_items(struct runtime *rt, struct map_job *job,
     uint64_t at = r->first;
     size_t len = (size_t)r->done * job->out_size;
 
-    if (len && job->owner && job->out)
+    if (len && !r->is_in_place && job->owner && job->out)
         memcpy(job->out + r->first * job->out_size, r->out, len);
     for (size_t i = 0; i < r->bads; i++) {
         const struct map_bad *bad = &r->bad[i];
@@ -376,6 +377,8 @@ void map_result(struct runtime *rt, struct future *piece, uint64_t first,
     job->users++;
     int err = map_report_read(&report, first, count, job->out_size, status,
                               data, len);
+    if (!err && report.is_in_place && job->is_careful)
+        err = SCOOP_EMISMATCH; /* they cannot be */
     if (err)
         map_fail_take(rt, job, first, count, err, NULL);
     else

@@ -134,6 +134,7 @@ struct map_report {
     uint64_t done;         /* of these were run, well or badly: [first, ...) */
     char *out;             /* results of `done` items, or NULL */
     char *block;           /* where they lie, from malloc */
+    bool is_in_place;      /* they are in the home's array already */
     size_t out_size;       /* of one */
     struct map_bad *bad;   /* stretches that ended badly, in order */
     size_t bads, bad_room;
@@ -143,6 +144,9 @@ struct map_report {
 
 void map_report_bad_take(struct map_report *report, uint64_t first,
                          uint64_t count, int status, struct error *error);
+/* These items, the last that were run, ended otherwise than told. */
+void map_report_spoil_take(struct map_report *report, uint64_t first,
+                           uint64_t count, int status, struct error *error);
 /* Sends home what has been done, and begins anew behind it. */
 void map_report_send_part(struct runtime *rt, const struct future *guest,
                           struct map_report *report);

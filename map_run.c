@@ -11,6 +11,20 @@
  * between two looks around: with one word read after each that says whether a
  * thief was there, and a few in memory of this rank that say whether the item
  * did anything but compute.
+ *
+ * A guest whose home is of its node does not have its input and its results
+ * carried by messages.  It reads and writes the home's arrays where they lie
+ * (node_reach.c), a page at a time, that is, so many items as fit in its cache
+ * together:
+ *
+ *     home   in  [ . . . . . . . . . . . . . . ]   out [ . . . . . . . . . ]
+ *                        | read           write ^
+ *     guest              +-> page --items--> page
+ *
+ * The call of the map waits until every item is reported, and an item is not
+ * before its page has been written: so nothing is read or written behind the
+ * caller's back.  A caller that may leave earlier, by a time-out, does not have
+ * its results written to (rec.out is 0); its input is a copy that the job has.
  */
 #include "map.h"
 
@@ -20,11 +34,13 @@
 #include "call.h"
 #include "clock.h"
 #include "map_inside.h"
+#include "node_reach.h"
 #include "scan.h"
 #include "worker.h"
 
 #define REPORT_NS 100000000u /* between two reports of one guest */
 #define LOOK_NS 5000u        /* between two looks around amid short items */
+#define PAGE_BYTES 262144u   /* of items, or results, in a page */
 #define SINGLY 16u /* items are called one by one behind one that did more */
 
 /* What a run of a piece needs, on its stack. */
@@ -39,6 +55,12 @@ struct run {
     struct map_report *report; /* a guest's; NULL at home */
     uint64_t reported_ns;      /* when there was last one */
     uint32_t singly;           /* so many items are called one by one */
+    /* A guest's pages; NULL: its input is here, its results are sent. */
+    char *page_in, *page_out;
+    uint64_t page_items; /* in one */
+    uint64_t page_first; /* results from here on are not written yet */
+    uint64_t page_end;   /* items from here on are not in the page */
+    int status;          /* no page was to be had */
 };
 
 static int call_unit(struct runtime *rt, struct run *run,
@@ -97,6 +119,90 @@ static bool go_on(struct runtime *rt, struct run *run, struct future *f,
     return f->rec.range.how & RANGE_KEEP_GOING;
 }
 
+/* ---- Pages ------------------------------------------------------------ */
+
+static int home_of(const struct runtime *rt, const struct future *f)
+{
+    return rt->node.local_of[task_home(&f->rec)];
+}
+
+static bool reaches_home(struct runtime *rt, const struct future *f)
+{
+    return rt->config.node_reach &&
+           node_is_mate(&rt->node, task_home(&f->rec)) &&
+           node_can_reach(&rt->node, home_of(rt, f));
+}
+
+bool map_reads_input(struct runtime *rt, const struct future *f)
+{
+    return (f->flags & FUTURE_PIECE) && reaches_home(rt, f);
+}
+
+/* Decides on pages, and makes them.  0 or SCOOP_ENOMEM. */
+static int open_pages(struct runtime *rt, struct run *run,
+                      const struct future *f)
+{
+    const struct scoop_task *type = run->frame.type;
+    bool reads = !f->arg && f->rec.arg_len;
+    bool writes = run->size.out && f->rec.out && reaches_home(rt, f);
+    size_t in = reads ? run->size.in : 0, out = writes ? run->size.out : 0;
+    uint64_t items = PAGE_BYTES / ((in > out ? in : out) + 1) + 1;
+
+    if (!reads && !writes)
+        return 0;
+    items = items < f->rec.count ? items : f->rec.count;
+    if (reads)
+        run->page_in = value_alloc((size_t)items * in, type->in_align);
+    if (writes)
+        run->page_out = value_alloc((size_t)items * out, type->out_align);
+    if ((reads && !run->page_in) || (writes && !run->page_out))
+        return SCOOP_ENOMEM;
+    run->page_items = items;
+    run->page_first = run->page_end = f->rec.first;
+    return 0;
+}
+
+/* Writes home what has been done since the last time. */
+static void write_page(struct runtime *rt, struct run *run,
+                       const struct future *f)
+{
+    uint64_t items = f->rec.first - run->page_first;
+    size_t len = (size_t)items * run->size.out;
+    uint64_t to = f->rec.out + run->page_first * run->size.out;
+
+    if (!run->page_out || !items)
+        return;
+    if (!node_write(&rt->node, home_of(rt, f), to, run->out - len, len)) {
+        run->status = SCOOP_ESYSTEM;
+        map_report_spoil_take(run->report, run->page_first, items,
+                              SCOOP_ESYSTEM,
+                              call_error(rt, f, SCOOP_ESYSTEM,
+                                         "its result cannot be written home"));
+    }
+    run->page_first = f->rec.first;
+}
+
+/* All items of the page have been called: the next page.  false: there is
+ * none. */
+static bool turn_page(struct runtime *rt, struct run *run,
+                      const struct future *f)
+{
+    uint64_t items =
+        f->rec.count < run->page_items ? f->rec.count : run->page_items;
+
+    write_page(rt, run, f);
+    if (run->page_out)
+        run->out = run->page_out;
+    if (run->page_in) {
+        run->in = run->page_in;
+        if (!node_read(&rt->node, home_of(rt, f), run->page_in, f->rec.arg,
+                       (size_t)items * run->size.in))
+            run->status = SCOOP_ESYSTEM;
+    }
+    run->page_end = f->rec.first + items;
+    return !run->status;
+}
+
 static void send_part(struct runtime *rt, struct run *run,
                       const struct future *f)
 {
@@ -105,9 +211,12 @@ static void send_part(struct runtime *rt, struct run *run,
     if (rt->attended_ns - run->reported_ns < REPORT_NS || !f->rec.count)
         return;
     run->reported_ns = rt->attended_ns;
+    write_page(rt, run, f);
     report->done = f->rec.first - report->first;
     map_report_send_part(rt, f, report);
 }
+
+/* ---- Items ------------------------------------------------------------ */
 
 /* On by so many items, which were called. */
 static void advance(struct run *run, struct future *f, uint64_t items)
@@ -138,7 +247,9 @@ static uint64_t stretch_of(const struct runtime *rt, struct run *run,
         run->singly--;
         return 0;
     }
-    return f->rec.count < WORKER_CALLS ? f->rec.count : WORKER_CALLS;
+    uint64_t items = run->page_end - f->rec.first;
+    items = items < f->rec.count ? items : f->rec.count;
+    return items < WORKER_CALLS ? items : WORKER_CALLS;
 }
 
 /* Of how a stretch of items went: counts them as runs and as library calls.
@@ -229,7 +340,7 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
         link_add(&rt->ranges, &run->range.link);
     else
         link_init(&run->range.link);
-    while (f->rec.count && goes_on && !must_stop(f)) {
+    while (f->rec.count && goes_on && !run->status && !must_stop(f)) {
         uint64_t from = f->rec.first, items;
         uint64_t word = atomic_load_explicit(public, memory_order_relaxed);
         struct error *error = NULL;
@@ -240,6 +351,8 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
             worker_yield(rt); /* a task of a higher priority goes first */
             continue;
         }
+        if (f->rec.first == run->page_end && !turn_page(rt, run, f))
+            break;
         if (__builtin_expect(!rt->is_alone, 1) &&
             item_has_none_like(rt, &f->rec))
             map_share(rt, &run->range);
@@ -286,28 +399,33 @@ static void run_home(struct runtime *rt, struct run *run, struct future *f)
 static void run_guest(struct runtime *rt, struct run *run, struct future *f)
 {
     struct map_report report = {0};
-    int status = 0;
 
     report.first = f->rec.first;
     report.out_size = run->size.out;
     run->report = &report;
-    if (run->size.out && !must_stop(f)) {
+    if (!must_stop(f)) {
+        run->status = open_pages(rt, run, f);
+        report.is_in_place = run->page_out != NULL;
+    }
+    if (run->size.out && !run->page_out && !run->status && !must_stop(f)) {
         report.block = value_alloc((size_t)f->rec.count * run->size.out,
                                    run->frame.type->out_align);
         if (!report.block)
-            status = SCOOP_ENOMEM;
+            run->status = SCOOP_ENOMEM;
     }
     run->out = report.out = report.block;
     run->reported_ns = clock_now_ns();
-    if (!status)
-        run_items(rt, run, f);
+    run_items(rt, run, f);
+    write_page(rt, run, f);
     call_leave(rt, &run->frame);
     report.done = f->rec.first - report.first;
     report.count = report.done + f->rec.count;
     if (f->rec.count)
         map_report_bad_take(&report, f->rec.first, f->rec.count,
-                            status ? status : SCOOP_ECANCELLED, NULL);
+                            run->status ? run->status : SCOOP_ECANCELLED, NULL);
     map_report_send_take(rt, f, &report);
+    free(run->page_in);
+    free(run->page_out);
 }
 
 void map_drop_guest(struct runtime *rt, struct future *piece, int status,
@@ -345,6 +463,7 @@ void map_run_piece(struct runtime *rt, struct future *piece)
     run.way.path = piece->rec.path;
     run.way.retries = piece->rec.range.retries;
     run.size = map_sizes_of(type, &piece->rec.range);
+    run.page_end = UINT64_MAX;
     if (piece->rec.range.block) {
         run.scratch = value_alloc(2 * type->out_size, type->out_align);
         if (!run.scratch) {

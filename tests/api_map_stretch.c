@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 4 | 2; node-memory: 1 0; limit: 60 s */
+/* ranks: - 4 | 2; node-memory: 1 0; settings: -, NODE_REACH=0; limit: 60 s */
 /* api_map_stretch.c -- maps of many short items, one of which is different
  *
  * Short items are called in a row, with few looks at what happens meanwhile.
