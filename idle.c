@@ -139,8 +139,7 @@ static bool is_called(struct runtime *rt, bool is_over)
         return false;
     if (!crowd_is_bounded(n) || crowd_room(n) > 0)
         return true;
-    crowd_mount(n);
-    return false;
+    return crowd_mount(n) && crowd_room(n) > 0;
 }
 
 /* Sleeps until a message, a wake-up or the next alarm.  All that could be
