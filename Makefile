@@ -177,12 +177,8 @@ check-tsan: ## the unit and API tests under ThreadSanitizer
 check-valgrind: programs ## the unit and API tests under valgrind
 	@$(RUN_TESTS) --under valgrind $(UNIT_TESTS) $(API_TESTS)
 
-check-long: all programs ## trees twenty times and large, huge payloads, many seeds
-	@LONG=1 UTS_TIMES=20 UTS_LARGE=1 SIM_SEEDS=$(SEEDS) $(RUN_TESTS) \
-	    tests/uts.sh $(filter %/sim_mix %/sim_api,$(SIM_TESTS)) \
-	    $(filter %/test_net_large %/api_bytes_huge,$(TESTS))
-
-SEEDS = 1000
+check-long: all programs ## what check leaves out: more ranks and seeds, huge payloads
+	@LONG=only $(RUN_TESTS) $(CHECKS) $(TESTS) $(SCRIPT_TESTS)
 
 check-slurm: ## the batch scripts of examples/slurm, in a Slurm of its own
 	@scripts/install-deps slurm
