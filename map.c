@@ -6,7 +6,9 @@
  * own deque, and if that is empty, so that a thief would find nothing, it
  * splits off the upper half of what is left and queues it (lazy binary
  * splitting: Tzannes et al., PPoPP 2010).  So there are about as many pieces
- * as steals, and a thief gets half of what its victim has.
+ * as steals, and a thief gets half of what its victim has.  Of maps within a
+ * map the outermost is divided, and one of few items begins as less than what
+ * is told here (map_short.c).
  *
  *     [0 ............................................................ n)
  *      items here  | half: queued | half of the rest, once that is stolen ...
@@ -39,7 +41,6 @@
 #include "transfer.h"
 #include "worker.h"
 
-#define SPLIT_NS 5000u       /* a range that takes less is not worth a steal */
 #define REPORT_NS 100000000u /* between two reports of one guest */
 
 struct slice {
@@ -64,7 +65,7 @@ void map_cancel_piece(struct runtime *rt, struct future *f)
 {
     const struct map_job *job = f->job;
 
-    for (size_t i = 0; i < job->holders; i++)
+    for (size_t i = 0; job && i < job->holders; i++) /* NULL: see map_short.c */
         if (job->holder[i].id == f->rec.id)
             holder_cancel(rt, f, job->holder[i].rank);
 }
@@ -177,7 +178,7 @@ static void count_done(struct runtime *rt, struct map_job *job, uint64_t items)
         worker_wake(rt, job->waiter);
 }
 
-static void end_piece(struct runtime *rt, struct future *f)
+void map_end_piece(struct runtime *rt, struct future *f)
 {
     struct map_job *job = f->job;
 
@@ -303,22 +304,7 @@ void map_forget_guest(struct future *piece)
     piece->arg = NULL;
 }
 
-static bool is_worth_splitting(struct runtime *rt, const struct frame *frame,
-                               const struct future *f)
-{
-    const struct measure *m = frame->measure;
-
-    if (f->rec.count < 2 || !item_has_none_like(rt, &f->rec))
-        return false;
-    if (f->rec.chunk)
-        return f->rec.count / 2 >= f->rec.chunk;
-    /* The stretches of items that submit tasks say nothing of their length. */
-    return !m->is_short || (m->traits & MEASURE_SPAWNS) ||
-           (f->rec.count << f->rec.range.block) * (m->stretch_ns + 1) >
-               SPLIT_NS;
-}
-
-static void split(struct runtime *rt, struct future *f)
+void map_split(struct runtime *rt, struct future *f)
 {
     uint64_t half = f->rec.count / 2;
     uint64_t first = f->rec.first + f->rec.count - half;
@@ -345,17 +331,18 @@ static void split(struct runtime *rt, struct future *f)
             future_put(&rt->guests, upper);
         } else {
             upper->state = FUTURE_RUNNING;
-            end_piece(rt, upper);
+            map_end_piece(rt, upper);
         }
         return;
     }
-    offer_tasks(rt);
+    offer_all_but(rt, 0);
 }
 
 /* ---- Running a piece -------------------------------------------------- */
 
 /* What a run of a piece needs, on its stack. */
 struct run {
+    struct map_range range;
     struct frame frame;
     struct item_way way;
     struct map_sizes size;
@@ -440,6 +427,12 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
     const char *in = f->arg;
     uint32_t is_low = f->rec.priority < 0; /* even lane 9 goes before it */
 
+    run->range.piece = f;
+    run->range.frame = &run->frame;
+    if (lanes_is_main(&f->rec))
+        link_add(&rt->ranges, &run->range.link);
+    else
+        link_init(&run->range.link);
     while (f->rec.count && goes_on && !must_stop(f)) {
         struct error *error = NULL;
         int status;
@@ -450,8 +443,8 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
             continue;
         }
         if (__builtin_expect(!rt->is_alone, 1) &&
-            is_worth_splitting(rt, &run->frame, f))
-            split(rt, f);
+            item_has_none_like(rt, &f->rec))
+            map_share(rt, &run->range);
         if (__builtin_expect(is_careful, 0))
             status = call_careful(rt, run, f, in, &error);
         else
@@ -475,6 +468,7 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
         if (job && job->progress.is_on)
             progress_tell(rt, &job->progress);
     }
+    link_remove(&run->range.link);
 }
 
 static void run_home(struct runtime *rt, struct run *run, struct future *f)
@@ -489,7 +483,7 @@ static void run_home(struct runtime *rt, struct run *run, struct future *f)
     map_fail_take(rt, job, f->rec.first, f->rec.count, SCOOP_ECANCELLED, NULL);
     uint64_t items = f->rec.first + f->rec.count - first;
     job->users++;
-    end_piece(rt, f);
+    map_end_piece(rt, f);
     count_done(rt, job, items);
     map_let_go(job);
 }
@@ -541,7 +535,7 @@ void map_drop_piece(struct runtime *rt, struct future *piece, int status,
     piece->state = FUTURE_RUNNING; /* it is in no queue any more */
     job->users++;
     map_fail_take(rt, job, piece->rec.first, items, status, error);
-    end_piece(rt, piece);
+    map_end_piece(rt, piece);
     count_done(rt, job, items);
     map_let_go(job);
 }
@@ -625,7 +619,7 @@ void map_result(struct runtime *rt, struct future *piece, uint64_t first,
     free(report.bad);
     piece->rec.count -= count;
     if (!piece->rec.count)
-        end_piece(rt, piece);
+        map_end_piece(rt, piece);
     count_done(rt, job, count);
     map_let_go(job);
 }

@@ -151,6 +151,7 @@ struct runtime {
     uintptr_t stack_floor; /* of the running stack: tasks start above it */
     struct deque deque;    /* tasks without priority that may go anywhere */
     struct lanes lanes;    /* the others */
+    struct link ranges;    /* whose items run, oldest first: map_short.c */
     struct future_table futures;
     struct future_table guests;
     struct recalls recalls; /* of guests that are not here yet */
@@ -170,9 +171,8 @@ struct runtime {
      * there was no library call, and in what function; 0: in none. */
     _Atomic uint64_t long_since_ns;
     _Atomic(const char *) long_name;
-    _Atomic bool was_passed_by; /* pushed tasks went on to another rank */
-    _Atomic bool was_away;      /* a function was long; which, nobody knows */
-    uint64_t progress_ns;       /* when there was last something to run */
+    _Atomic bool was_away; /* a function was long; which, nobody knows */
+    uint64_t progress_ns;  /* when there was last something to run */
     struct config config;
     struct log log;
     int rank, size;

@@ -33,6 +33,7 @@
 #include "call.h"
 #include "callback.h"
 #include "clock.h"
+#include "crowd.h"
 #include "dump.h"
 #include "execute.h"
 #include "helper.h"
@@ -291,6 +292,7 @@ void worker_attend(struct runtime *rt)
     if (rt->frame && rt->frame->marks & FRAME_TIMED)
         call_end_stretch(rt, rt->frame);
     rt->calls_left = calls_until_next(rt);
+    crowd_beat(&rt->node);
     take_mail(rt, false);
     if (!rt->is_alone && offer_is_wanted(rt))
         offer_tasks(rt);
@@ -424,6 +426,7 @@ bool worker_look_around(struct runtime *rt, bool is_keen)
 {
     struct worker *w = &rt->worker;
 
+    crowd_beat(&rt->node);
     take_mail(rt, is_keen);
     fire_timers(rt);
     if (w->early)
@@ -508,6 +511,7 @@ int worker_init(struct runtime *rt)
 
     link_init(&w->strands);
     link_init(&w->ready);
+    link_init(&rt->ranges);
     w->callback_end = &w->callback;
     w->scheduler.fiber = &w->thread;
     fiber_adopt_thread(&w->thread);
