@@ -98,6 +98,7 @@ void offer_tasks(struct runtime *rt)
         atomic_store_explicit(&rt->was_away, false, memory_order_relaxed);
         call_doubt_all(rt);
     }
+    fresh_enlist(rt);
     if (lanes_is_empty(&rt->lanes))
         return;
     atomic_store_explicit(&rt->node.me->wanted, 0, memory_order_relaxed);
@@ -116,6 +117,7 @@ void offer_all_but(struct runtime *rt, uint64_t keep)
 {
     if (rt->is_alone)
         return;
+    fresh_enlist(rt);
     rt->deque.take_back = DEQUE_TAKE_BACK;
     publish(rt, keep);
     call_in(rt);
