@@ -96,8 +96,8 @@ struct deque {
     uint64_t first;
     uint64_t reclaimed;
     uint64_t split;
-    uint64_t top;   /* as last seen; thieves move it */
-    uint64_t holes; /* NULLs in [first, bottom) */
+    uint64_t top;       /* as last seen; thieves move it */
+    uint64_t holes;     /* NULLs in [first, bottom) */
     uint32_t take_back; /* the owner may change it: 1 to DEQUE_TAKE_BACK */
     struct deque_shared *shared;
     uint32_t slots; /* of the ring */

@@ -46,9 +46,11 @@ static bool rob_mates(struct runtime *rt, int from)
         int local = (from + i) % n->locals;
         if (local == n->local || !lanes_has_loot(node_block(n, local), true))
             continue;
-        if (transfer_rob(rt, local)) {
+        unsigned loot = transfer_rob(rt, local);
+        if (loot && loot < WORKER_LOOT) /* not much is left */
+            loan_ask(&rt->node, local);
+        if (loot)
             return true;
-        }
     }
     return false;
 }
@@ -60,6 +62,8 @@ static void want(struct runtime *rt)
 
     for (int i = 0; i < n->locals; i++) {
         struct node_block *b = node_block(n, i);
+        if (i != n->local)
+            loan_ask(&rt->node, i);
         if (i != n->local &&
             !atomic_load_explicit(&b->wanted, memory_order_relaxed) &&
             !atomic_load_explicit(&b->asleep, memory_order_relaxed))
@@ -100,13 +104,14 @@ static void watch(struct runtime *rt)
     dump_state(rt);
 }
 
-/* Whether a mate has something to rob. */
+/* Whether a mate has something to rob, or will have in a moment. */
 static bool has_loot(const struct runtime *rt)
 {
     const struct node *n = &rt->node;
 
     for (int i = 0; i < n->locals; i++)
-        if (i != n->local && lanes_has_loot(node_block(n, i), true))
+        if (i != n->local && (lanes_has_loot(node_block(n, i), true) ||
+                              atomic_load(&node_block(n, i)->hidden)))
             return true;
     return false;
 }

@@ -23,6 +23,7 @@ static void taken(void *ctx, struct deque_item *item, int thief)
 
 void queue_reclaim(struct runtime *rt)
 {
+    loan_end(rt);
     lanes_reclaim(&rt->lanes, taken, rt);
 }
 
@@ -30,6 +31,7 @@ int queue_push(struct runtime *rt, struct future *f)
 {
     struct deque *d = &rt->deque;
 
+    loan_end(rt);
     f->state = FUTURE_QUEUED;
     if (!lanes_is_main(&f->rec))
         d = lanes_open(&rt->lanes, &f->rec);
@@ -69,6 +71,7 @@ int queue_task(struct runtime *rt, struct future *f)
 
 bool queue_remove(struct runtime *rt, struct future *f)
 {
+    loan_end(rt);
     return deque_remove(lanes_of(&rt->lanes, &f->rec), &f->item);
 }
 

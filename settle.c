@@ -144,18 +144,21 @@ static void cancel_below(struct runtime *rt)
 
 void settle_cancel(struct runtime *rt, struct future *f)
 {
+    loan_end(rt);
     cancel(rt, f);
     cancel_below(rt);
 }
 
 void settle_ask(struct runtime *rt, struct frame *frame)
 {
+    loan_end(rt);
     will_ask(rt, frame);
     cancel_below(rt);
 }
 
 bool settle_release(struct runtime *rt, struct future *f)
 {
+    loan_end(rt);
     f->owner = NULL;
     link_init(&f->link);
     if (f->state == FUTURE_DONE) { /* an old attempt may still run somewhere */

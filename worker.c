@@ -223,6 +223,7 @@ static void leave_strand(struct runtime *rt)
 {
     struct strand *s = rt->strand;
 
+    loan_end(rt);
     fiber_note_depth(s->fiber);
     s->frame = rt->frame;
     call_come_back(rt);
@@ -334,6 +335,7 @@ static void run_on_top(struct runtime *rt, struct future *f)
 
 bool worker_help(struct runtime *rt)
 {
+    loan_end(rt);
     if (!call_has_room(rt))
         return false;
     struct future *f =
@@ -598,6 +600,7 @@ void worker_fini(struct runtime *rt)
 {
     deque_fini(&rt->deque);
     lanes_fini(&rt->lanes);
+    loan_fini(rt);
     fiber_pool_fini(&rt->worker.pool);
     free(rt->worker.asked);
 }
