@@ -224,6 +224,7 @@ static void leave_strand(struct runtime *rt)
 {
     struct strand *s = rt->strand;
 
+    loan_end(rt);
     fresh_enlist(rt);
     fresh_close(rt);
     fiber_note_depth(s->fiber);
@@ -338,6 +339,7 @@ static void run_on_top(struct runtime *rt, struct future *f)
 
 bool worker_help(struct runtime *rt)
 {
+    loan_end(rt);
     fresh_enlist(rt);
     if (!call_has_room(rt))
         return false;
@@ -609,6 +611,7 @@ void worker_fini(struct runtime *rt)
     fresh_fini(rt);
     deque_fini(&rt->deque);
     lanes_fini(&rt->lanes);
+    loan_fini(rt);
     fiber_pool_fini(&rt->worker.pool);
     free(rt->worker.asked);
 }
