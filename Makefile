@@ -7,6 +7,7 @@
 #   *.c *.S           objects of the library
 #   examples/X.c      a program that links libscoop.a, as a user's would
 #   bench/X.c         the same
+#   bench/scale.c     the inside with tests/sim/Y.c in the place of Y.c
 #   tests/api_X.c     the same
 #   tests/test_X.c    a program that sees the library's inside
 #   tests/sim_X.c     the inside with tests/sim/Y.c in the place of Y.c,
@@ -123,10 +124,11 @@ CHECKS := $(call narrow,$(wildcard scripts/check-*.sh))
 KEEP_asan := $(OUT)/tests/keep_loaded.o
 KEEP := $(KEEP_$(BUILD))
 
-USER_OBJECTS := $(KEEP_asan) $(patsubst %.c,$(OUT)/%.o,$(wildcard examples/*.c bench/*.c \
-    tests/api_*.c))
-INSIDE_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/test_*.c \
-    tests/sim_*.c tests/sim/*.c tests/sim/*/*.c))
+SIM_BENCHES := $(OUT)/bench/scale
+USER_OBJECTS := $(KEEP_asan) $(filter-out $(SIM_BENCHES:%=%.o),\
+    $(patsubst %.c,$(OUT)/%.o,$(wildcard examples/*.c bench/*.c tests/api_*.c)))
+INSIDE_OBJECTS := $(SIM_BENCHES:%=%.o) $(patsubst %.c,$(OUT)/%.o,\
+    $(wildcard tests/test_*.c tests/sim_*.c tests/sim/*.c tests/sim/*/*.c))
 SIM_ROOMS := $(basename $(notdir $(wildcard tests/sim/*.c)))
 SIM_OBJECTS := $(patsubst %,$(OUT)/tests/sim/%.o,$(SIM_ROOMS)) \
     $(filter-out $(foreach room,$(SIM_ROOMS),$(OUT)/$(room).o \
@@ -295,7 +297,7 @@ $(EXAMPLES): $(EXAMPLE_DIR)/%: $(OUT)/examples/%.o $(KEEP) $(ARCHIVE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) $^ -o $@ $(call link_line,$<) $(LIBS)
 
-$(API_TESTS) $(BENCHES): %: %.o $(KEEP) $(ARCHIVE)
+$(API_TESTS) $(filter-out $(SIM_BENCHES),$(BENCHES)): %: %.o $(KEEP) $(ARCHIVE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) $^ -o $@ $(call link_line,$<) $(LIBS)
 
@@ -305,9 +307,9 @@ $(UNIT_TESTS): %: %.o $(KEEP) $(INSIDE)
 
 $(OUT)/tests/sim_api: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/api/*.c))
 
-$(SIM_TESTS): %: %.o $(KEEP) $(SIM_OBJECTS)
+$(SIM_TESTS) $(SIM_BENCHES): %: %.o $(KEEP) $(SIM_OBJECTS)
 	$(call say,LD,$@)
-	$(Q)$(LINK) $^ -o $@ $(LIBS)
+	$(Q)$(LINK) $^ -o $@ $(call link_line,$<) $(LIBS)
 
 # ---- Installation --------------------------------------------------------
 

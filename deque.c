@@ -108,6 +108,7 @@
 #endif
 
 #define ARRAY_START 256u /* pointers, a power of two */
+#define KIN_MAX 16u      /* so many are looked at by a theft by kin */
 
 _Static_assert(DEQUE_SLOTS_MAX < 1u << 12, "count has 12 bits");
 _Static_assert((1u << 20) % DEQUE_SLOTS_MAX == 0, "top's wrap keeps the slot");
@@ -245,6 +246,27 @@ static unsigned pick_count(uint64_t word, unsigned max, unsigned tries)
     return n < max ? n : max;
 }
 
+/* How many of the oldest records are kin, up to KIN_MAX: as many count as all.
+ * It may be nonsense as well. */
+static unsigned count_kin(struct deque_shared *shared, uint64_t word)
+{
+    uint32_t top = deque_word_top(word), slots = shared->slots;
+    unsigned count = deque_word_count(word), n = 1;
+    uint64_t kin = 0;
+
+    for (unsigned i = 0; i < count && i < KIN_MAX; i++) {
+        const struct deque_slot *slot = slot_at(shared, slots, top + i);
+        uint64_t its = atomic_load_explicit(&slot->word[DEQUE_KIN_WORD],
+                                            memory_order_relaxed);
+        if (i == 0)
+            kin = its;
+        else if (its != kin)
+            break;
+        n = i + 1;
+    }
+    return n < KIN_MAX ? n : count;
+}
+
 /* Copies n records from `top` on, returns the low 32 bits of their position.
  * All of it may be nonsense if the CAS is going to fail. */
 static uint32_t copy_records(struct deque_shared *shared, uint32_t top,
@@ -302,6 +324,7 @@ int deque_init_at(struct deque *d, struct deque_shared *shared, uint32_t slots,
         .split = pos,
         .top = pos,
         .reclaimed = pos,
+        .take_back = DEQUE_TAKE_BACK,
         .shared = shared,
         .slots = slots,
     };
@@ -359,8 +382,8 @@ struct deque_item *deque_pop_public(struct deque *d)
             see_top(d, word);
             return NULL;
         }
-        if (n > DEQUE_TAKE_BACK)
-            n = DEQUE_TAKE_BACK;
+        if (n > d->take_back)
+            n = d->take_back;
     } while (!atomic_compare_exchange_strong_explicit(
         &d->shared->word, &word,
         deque_word(deque_word_tag(word) + 1, deque_word_top(word),
@@ -457,9 +480,11 @@ bool deque_is_stuck(struct deque *d, uint64_t *pos)
 
 /* --- The thief's end ----------------------------------------------------- */
 
-unsigned deque_steal(struct deque_shared *shared, int thief,
-                     struct deque_record *out, unsigned max,
-                     struct deque_claim *claim, int victim)
+/* Inlined in both, so that theft by kin costs the other nothing. */
+static inline unsigned rob(struct deque_shared *shared, int thief,
+                           struct deque_record *out, unsigned max,
+                           struct deque_claim *claim, int victim,
+                           bool is_by_kin)
 {
     uint64_t word = atomic_load_explicit(&shared->word, memory_order_acquire);
 
@@ -467,6 +492,10 @@ unsigned deque_steal(struct deque_shared *shared, int thief,
         unsigned n = pick_count(word, max, tries);
         if (n == 0)
             break;
+        if (is_by_kin && n > 1) {
+            unsigned kin = (count_kin(shared, word) + 1) / 2;
+            n = kin < n ? kin : n;
+        }
 
         uint32_t pos = copy_records(shared, deque_word_top(word), n, out);
         if (claim != NULL)
@@ -484,6 +513,20 @@ unsigned deque_steal(struct deque_shared *shared, int thief,
     if (claim != NULL)
         deque_claim_clear(claim);
     return 0;
+}
+
+unsigned deque_steal(struct deque_shared *shared, int thief,
+                     struct deque_record *out, unsigned max,
+                     struct deque_claim *claim, int victim)
+{
+    return rob(shared, thief, out, max, claim, victim, false);
+}
+
+unsigned deque_steal_kin(struct deque_shared *shared, int thief,
+                         struct deque_record *out, unsigned max,
+                         struct deque_claim *claim, int victim)
+{
+    return rob(shared, thief, out, max, claim, victim, true);
 }
 
 bool deque_claim_covers(const struct deque_claim *claim, int victim,

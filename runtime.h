@@ -144,9 +144,8 @@ struct runtime {
      * there was no library call, and in what function; 0: in none. */
     _Atomic uint64_t long_since_ns;
     _Atomic(const char *) long_name;
-    _Atomic bool was_passed_by; /* pushed tasks went on to another rank */
-    _Atomic bool was_away;      /* a function was long; which, nobody knows */
-    uint64_t progress_ns;       /* when there was last something to run */
+    _Atomic bool was_away; /* a function was long; which, nobody knows */
+    uint64_t progress_ns;  /* when there was last something to run */
     struct config config;
     struct log log;
     int rank, size;
