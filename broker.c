@@ -29,8 +29,8 @@ void broker_start(struct runtime *rt)
     if (n->local || !rt->config.lifelines || !rt->config.steal_remote)
         return;
     for (int k = 0; k < steal_lifelines(n->nodes); k++)
-        node_hungry_add(n, n->watcher[steal_lifeline_to(n->my_node, n->nodes,
-                                                        k)]);
+        node_hungry_add(n,
+                        n->watcher[steal_lifeline_to(n->my_node, n->nodes, k)]);
     for (int i = 1; !rt->rank && i < n->nodes && i < FIRST_MAX; i++)
         node_hungry_add(n, n->watcher[(n->my_node + i) % n->nodes]);
 }

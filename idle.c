@@ -18,6 +18,7 @@
 #include "call.h"
 #include "callback.h"
 #include "clock.h"
+#include "crowd.h"
 #include "dump.h"
 #include "helper.h"
 #include "offer.h"
@@ -29,6 +30,8 @@
 #define ASK_AGAIN_NS 10000000u /* a rank whom nobody would wake */
 #define STUCK_NS 200000u       /* a thief that was stopped in the middle */
 #define VICTIMS 4u             /* that a thief compares */
+#define YIELD_AFTER_NS 5000u   /* without work */
+#define LOOKS 8u               /* for mail alone between two looks around */
 
 void idle_relax(void)
 {
@@ -120,22 +123,32 @@ static bool has_loot(const struct runtime *rt)
     return false;
 }
 
-/* What a rank that is about to sleep must not miss. */
-static bool is_called(struct runtime *rt)
+/* What a rank that is about to sleep must not miss.  Work that it leaves to
+ * others needs a sentry (crowd.c); so does a rank of several nodes that has
+ * not asked the others because it was not its turn (is_over). */
+static bool is_called(struct runtime *rt, bool is_over)
 {
+    struct node *n = &rt->node;
 
+    crowd_dismount(n);
     if (net_has_mail(rt->net) || helper_has_mail(rt->helper) ||
         shared_has_news(&rt->shared) || signals_asked(SIGNALS_PEEK))
         return true;
-    return !rt->is_draining && rt->config.steal_local && has_loot(rt);
+    if (rt->is_draining || !rt->config.steal_local ||
+        !(has_loot(rt) || (is_over && n->nodes > 1)))
+        return false;
+    if (!crowd_is_bounded(n) || crowd_room(n) > 0)
+        return true;
+    crowd_mount(n);
+    return false;
 }
 
 /* Sleeps until a message, a wake-up or the next alarm.  All that could be
  * missed is looked at between node_doze() and the sleep: see node.h. */
-static void rest(struct runtime *rt)
+static void rest(struct runtime *rt, bool is_over)
 {
     struct node *n = &rt->node;
-    uint64_t until_ns = alarm_ns(rt);
+    uint64_t until_ns = alarm_ns(rt), end_ns;
     bool has_happened = false;
 
     if (!rt->config.sleep) {
@@ -145,14 +158,19 @@ static void rest(struct runtime *rt)
     atomic_fetch_sub(&n->head->searching, 1);
     while (!has_happened) {
         node_doze(n);
-        has_happened = is_called(rt) || net_wait(rt->net, until_ns);
+        has_happened = is_called(rt, is_over);
+        end_ns = crowd_alarm_ns(n);
+        end_ns = end_ns < until_ns ? end_ns : until_ns;
+        if (!has_happened)
+            has_happened = net_wait(rt->net, end_ns);
         node_rise(n);
         offer_take_call(n); /* also if it goes on sleeping: else it is called
                              * for nothing, and nobody else would be */
-        if (until_ns != CLOCK_NEVER && clock_is_past(until_ns))
+        if (end_ns != CLOCK_NEVER && clock_is_past(end_ns))
             break;
     }
     atomic_fetch_add(&n->head->searching, 1);
+    crowd_was_asleep(n);
     watch(rt);
 }
 
@@ -183,9 +201,8 @@ static uint32_t loot_wanted(const struct runtime *rt)
     return rt->node.locals > 1 && idle < WORKER_LOOT ? idle : WORKER_LOOT;
 }
 
-static struct steal_step next_step(struct runtime *rt)
+static struct steal_step next_step(struct runtime *rt, uint64_t now_ns)
 {
-    uint64_t now_ns = clock_now_ns();
     struct steal_step step = steal_next(&rt->steal, now_ns);
 
     if (step.what == STEAL_ASK && !node_may_ask(&rt->node, now_ns))
@@ -193,9 +210,32 @@ static struct steal_step next_step(struct runtime *rt)
     return step;
 }
 
+/* Whether more ranks are awake than should: then this one, which has nothing
+ * to do, leaves the work to the others. */
+static bool is_one_too_many(struct runtime *rt)
+{
+    crowd_look(&rt->node);
+    return crowd_is_bounded(&rt->node) && crowd_room(&rt->node) < 0;
+}
+
+/* Between two looks.  The kernel may have put this rank and the one that it
+ * waits for on one CPU, where a wake-up likes to leave them: so before long
+ * it lets others run, which costs 0.3 us where there are none. */
+static void linger(struct runtime *rt, uint64_t now_ns)
+{
+    if (now_ns - rt->steal.dry_since_ns > YIELD_AFTER_NS)
+        node_yield();
+    idle_relax();
+    if (rt->node.nodes > 1)
+        return; /* what it waits for may come by MPI */
+    for (unsigned i = 1; i < LOOKS && !node_has_mail(&rt->node); i++)
+        idle_relax();
+}
+
 static bool try_step(struct runtime *rt)
 {
-    struct steal_step step = next_step(rt);
+    uint64_t now_ns = clock_now_ns();
+    struct steal_step step = next_step(rt, now_ns);
     struct wire_steal ask = {rt->rank, WORKER_LOOT};
 
     switch (step.what) {
@@ -213,11 +253,12 @@ static bool try_step(struct runtime *rt)
         }
         break;
     case STEAL_WAIT:
-        idle_relax();
+        linger(rt, now_ns);
         break;
     case STEAL_REST:
         register_node(rt);
-        rest(rt);
+        rest(rt, false);
+        steal_rested(&rt->steal, clock_now_ns() - now_ns);
         steal_woken(&rt->steal, clock_now_ns());
         break;
     }
@@ -239,13 +280,17 @@ void idle_search(struct runtime *rt)
         broker_idle(rt);
         if (rt->is_draining) {
             if (!rt->is_stopping)
-                rest(rt);
+                rest(rt, false);
+        } else if (is_one_too_many(rt)) {
+            rest(rt, true);
+            steal_woken(&rt->steal, clock_now_ns());
         } else if (try_step(rt)) {
             break;
         }
     }
-    /* Whoever published while this rank searched counted on it, and it may
-     * have found something else to do. */
+    /* Whoever published while this rank searched, or was the sentry, counted
+     * on it, and it may have found something else to do. */
+    crowd_dismount(&rt->node);
     if (atomic_fetch_sub(&rt->node.head->searching, 1) == 1 &&
         atomic_load(&rt->node.head->sleepers) && has_loot(rt))
         offer_call_one(&rt->node);

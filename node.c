@@ -685,6 +685,11 @@ bool node_wake(struct node *node, int local)
     return wake(node, node_block(node, local));
 }
 
+void node_yield(void)
+{
+    sched_yield();
+}
+
 bool node_wake_one(struct node *node)
 {
     _Atomic uint32_t *sleepers = &node->head->sleepers;
@@ -797,9 +802,10 @@ bool node_may_ask(struct node *node, uint64_t now_ns)
     uint64_t when_ns = atomic_load_explicit(ask_ns, memory_order_relaxed);
 
     return now_ns >= when_ns &&
-           atomic_compare_exchange_strong_explicit(
-               ask_ns, &when_ns, now_ns + ASK_PATIENCE_NS,
-               memory_order_relaxed, memory_order_relaxed);
+           atomic_compare_exchange_strong_explicit(ask_ns, &when_ns,
+                                                   now_ns + ASK_PATIENCE_NS,
+                                                   memory_order_relaxed,
+                                                   memory_order_relaxed);
 }
 
 void node_asked(struct node *node)

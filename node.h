@@ -60,8 +60,11 @@ struct node_block {
     /* Written by hungry ranks, cleared by the owner, who reads it at every
      * push: publish what you keep private. */
     _Alignas(64) _Atomic uint32_t wanted;
-    /* The owner's beat: counts what it runs.  Others read it. */
+    /* The owner's beat: counts how often it looked round.  Others read it. */
     _Alignas(64) _Atomic uint64_t beat;
+    /* What a sentry saw the last time: crowd.c. */
+    _Atomic uint64_t seen_beat;
+    uint64_t seen_cpu_ns;
     struct deque_claim claim; /* what this rank is about to steal */
     /* Which lanes but the deque's may have public tasks: lanes.h. */
     _Alignas(64) _Atomic uint32_t lanes;
@@ -76,7 +79,10 @@ struct node_block {
 #define NODE_CPUS_MAX 8192u /* the kernel's own limit */
 
 struct node_head {
-    _Alignas(64) _Atomic uint32_t sleepers;  /* ranks asleep, about */
+    _Alignas(64) _Atomic uint32_t sleepers; /* ranks asleep, about */
+    _Atomic uint32_t stuck;  /* ranks that may be awake besides: crowd.c */
+    _Atomic uint32_t sentry; /* place + 1 of who watches the awake ones, or 0 */
+    _Atomic uint64_t watched_ns;             /* when one last did */
     _Alignas(64) _Atomic uint32_t searching; /* ranks awake without work */
     _Atomic uint32_t called; /* and sleepers that were woken to search */
     /* Lifelines (steal.c), a bit each, that this node is not registered with
@@ -99,6 +105,7 @@ struct node {
     const int32_t *watcher;  /* by node: the rank that receives for it */
     const int32_t *members;  /* by place: the ranks of my node */
     int cpus;                /* that this node's ranks may use in all */
+    int awake_max;           /* ranks to be awake at a time: crowd.c */
     struct node_head *head;
     struct node_block *me;
     struct node_os *os; /* the mapping; node.c's own */
@@ -145,6 +152,8 @@ void node_rise(struct node *node);
  * when nobody sleeps; where one has just been made, look at head->sleepers.
  * Wakes the rank if it dozes or sleeps; true if it did. */
 bool node_wake(struct node *node, int local);
+/* Lets others run on this CPU, if any would. */
+void node_yield(void);
 /* Wakes one sleeper of the node, if any; true if it did. */
 bool node_wake_one(struct node *node);
 /* The helper thread's own sleep: until an urgent message, node_wake_helper()

@@ -22,6 +22,7 @@
 #include "broker.h"
 #include "call.h"
 #include "clock.h"
+#include "crowd.h"
 #include "dump.h"
 #include "helper.h"
 #include "holder.h"
@@ -293,6 +294,8 @@ static void obey_settings(struct runtime *rt)
 static void set_up(struct runtime *rt)
 {
     const struct node *n = &rt->node;
+
+    crowd_init(&rt->node, &rt->config);
     struct steal_world world = {rt->rank,
                                 rt->size,
                                 n->nodes,
@@ -305,7 +308,7 @@ static void set_up(struct runtime *rt)
                                 rt->config.lifelines && rt->config.steal_remote,
                                 rt->config.spin_ns};
 
-    if (!config_is_given(&rt->config, CONFIG_SPIN) && n->locals > n->cpus)
+    if (!config_is_given(&rt->config, CONFIG_SPIN) && n->awake_max > n->cpus)
         world.spin_ns = 0;
     steal_init(&rt->steal, &world, rt->config.seed + 1);
     term_init(&rt->term, rt->rank, rt->size);

@@ -7,7 +7,8 @@
  *   1. look into the deques of its node: some loads, no message;
  *   2. ask a few random nodes, one at a time, by message, looking at its own
  *      node again while the answer is under way;
- *   3. keep looking at its node until SCOOP_SPIN has passed;
+ *   3. keep looking at its node until SCOOP_SPIN has passed (four times as long
+ *      behind a short rest);
  *   4. register with its lifelines (Saraswat et al., Lifeline-based Global
  *      Load Balancing, PPoPP 2011): a few fixed nodes that will send work as
  *      soon as they have it, and
@@ -32,6 +33,7 @@
  * them. */
 #define WORK_SHARE 8u
 #define SPINS_MAX 20u
+#define PATIENCE 4u
 
 static uint64_t next_random(struct steal *s)
 {
@@ -72,6 +74,21 @@ void steal_init(struct steal *s, const struct steal_world *world, uint64_t seed)
     s->world = *world;
     s->random = seed ^ (uint64_t)world->rank * 0xd1342543de82ef95u;
     s->credit_ns = SPINS_MAX * world->spin_ns; /* all begin at once */
+}
+
+/* How long it looks for work before it sleeps.  A rest that is over soon has
+ * cost more than it saved, and a wake-up takes about as long as SCOOP_SPIN: two
+ * ranks that wait for each other in turn, one of which had slept once, would
+ * sleep before each answer from then on, each for want of patience as long as
+ * the other's wake-up.  So behind a short rest it looks for longer. */
+static uint64_t patience_ns(const struct steal *s)
+{
+    return s->world.spin_ns * (s->is_patient ? PATIENCE : 1) + s->credit_ns;
+}
+
+void steal_rested(struct steal *s, uint64_t ns)
+{
+    s->is_patient = ns < s->world.spin_ns * PATIENCE;
 }
 
 /* Ranks that can only be reached by message. */
@@ -135,9 +152,7 @@ static int pick(struct steal *s)
 /* Nobody is to be asked, or not now. */
 static struct steal_step rest(struct steal *s, uint64_t now_ns)
 {
-    const struct steal_world *w = &s->world;
-
-    if (now_ns - s->dry_since_ns < w->spin_ns + s->credit_ns)
+    if (now_ns - s->dry_since_ns < patience_ns(s))
         return (struct steal_step){STEAL_WAIT, -1};
     return (struct steal_step){STEAL_REST, -1};
 }
@@ -149,7 +164,7 @@ struct steal_step steal_next(struct steal *s, uint64_t now_ns)
     if (w->local && w->locals > 1 && !(s->turn++ & 1))
         return (struct steal_step){STEAL_MATES, below(s, w->locals)};
     if (s->is_asking) /* the answer ends a rest as well */
-        return (struct steal_step){now_ns - s->dry_since_ns < w->spin_ns + s->credit_ns
+        return (struct steal_step){now_ns - s->dry_since_ns < patience_ns(s)
                                        ? STEAL_WAIT
                                        : STEAL_REST,
                                    -1};

@@ -22,10 +22,10 @@ struct steal_world {
 };
 
 enum steal_what {
-    STEAL_MATES,    /* look into the deques of the node, from `whom` on */
-    STEAL_ASK,      /* ask rank `whom` by message */
-    STEAL_WAIT,     /* nothing new to try yet; look at the mail */
-    STEAL_REST      /* sleep */
+    STEAL_MATES, /* look into the deques of the node, from `whom` on */
+    STEAL_ASK,   /* ask rank `whom` by message */
+    STEAL_WAIT,  /* nothing new to try yet; look at the mail */
+    STEAL_REST   /* sleep */
 };
 
 struct steal_step {
@@ -40,6 +40,7 @@ struct steal {
     uint64_t credit_ns; /* beyond spin_ns that it may look before it rests */
     int asks_left;      /* in this dry spell */
     bool is_asking;     /* an answer is due */
+    bool is_patient;    /* its last rest was short */
     unsigned turn;
 };
 
@@ -53,6 +54,8 @@ void steal_end(struct steal *s, uint64_t now_ns);
  * woke it could not mean anything else: an answer that brought nothing must
  * not make it ask for ever. */
 void steal_woken(struct steal *s, uint64_t now_ns);
+/* How long a rest was. */
+void steal_rested(struct steal *s, uint64_t ns);
 /* What to do next. */
 struct steal_step steal_next(struct steal *s, uint64_t now_ns);
 /* It could not ask now, and will try again. */

@@ -33,6 +33,7 @@
 #include "call.h"
 #include "callback.h"
 #include "clock.h"
+#include "crowd.h"
 #include "dump.h"
 #include "execute.h"
 #include "helper.h"
@@ -289,6 +290,7 @@ void worker_attend(struct runtime *rt)
     if (rt->frame && rt->frame->is_timed)
         call_end_stretch(rt, rt->frame);
     rt->calls_left = calls_until_next(rt);
+    crowd_beat(&rt->node);
     take_mail(rt, false);
     if (!rt->is_alone && offer_is_wanted(rt))
         offer_tasks(rt);
@@ -420,6 +422,7 @@ bool worker_look_around(struct runtime *rt, bool is_keen)
 {
     struct worker *w = &rt->worker;
 
+    crowd_beat(&rt->node);
     take_mail(rt, is_keen);
     fire_timers(rt);
     if (w->early)

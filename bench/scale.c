@@ -154,22 +154,20 @@ struct result {
 static void print_profile(int ranks, uint64_t ns)
 {
     for (uint64_t i = 0; i <= ns / BUCKET_NS && i < BUCKETS; i++)
-        fprintf(stderr, "# %8.2f ms %6.3f\n",
-                (double)(i * BUCKET_NS) * 1e-6,
+        fprintf(stderr, "# %8.2f ms %6.3f\n", (double)(i * BUCKET_NS) * 1e-6,
                 (double)(seen.bucket[i] * NODE_NS) /
                     ((double)BUCKET_NS * ranks));
 }
 
 static void simulate(int ranks, struct result *result)
 {
-    struct sim_params params = {
-        .seed = sim_asked("SIM_SEED", 1),
-        .ranks = ranks,
-        .per_node = (int)sim_asked("SIM_PER_NODE", 64),
-        .has_helper = sim_asked("SIM_HELPER", 1),
-        .is_calm = true,
-        .ahead_ns = sim_asked("SIM_AHEAD", 300),
-        .limit_ns = UINT64_C(1000000000000)};
+    struct sim_params params = {.seed = sim_asked("SIM_SEED", 1),
+                                .ranks = ranks,
+                                .per_node = (int)sim_asked("SIM_PER_NODE", 64),
+                                .has_helper = sim_asked("SIM_HELPER", 1),
+                                .is_calm = true,
+                                .ahead_ns = sim_asked("SIM_AHEAD", 300),
+                                .limit_ns = UINT64_C(1000000000000)};
 
     if (sim_asked("SIM_PROFILE", 0))
         seen.bucket = calloc(BUCKETS, sizeof *seen.bucket);

@@ -168,12 +168,19 @@ struct node {
     int32_t height;
 };
 
+/* The way from a node to one of its children: all that is hashed. */
+struct branch {
+    uint32_t state[5]; /* of the parent */
+    uint32_t number;   /* of the child */
+    int32_t height;    /* of the child */
+};
+
 struct totals {
     uint64_t nodes, leaves;
     int64_t depth;
 };
 
-SCOOP_TASK(visit, struct node, struct totals);
+SCOOP_TASK(visit, struct branch, struct totals);
 SCOOP_TASK(measure_rank, SCOOP_NONE, struct scoop_stats);
 
 static double now(void)
@@ -221,14 +228,23 @@ static struct node plant_root(void)
     return root;
 }
 
-static inline void make_child(const struct node *parent, int number,
-                              struct node *child)
+static inline struct branch branch_of(const struct node *parent, int number)
+{
+    struct branch branch;
+
+    memcpy(branch.state, parent->state, sizeof branch.state);
+    branch.number = (uint32_t)number;
+    branch.height = parent->height + 1;
+    return branch;
+}
+
+static inline void make_child(const struct branch *branch, struct node *child)
 {
     uint32_t text[6];
 
-    memcpy(text, parent->state, sizeof parent->state);
-    text[5] = (uint32_t)number;
-    child->height = parent->height + 1;
+    memcpy(text, branch->state, sizeof branch->state);
+    text[5] = branch->number;
+    child->height = branch->height;
     for (int i = 0; i < tree.hashes; i++)
         hash(child->state, text, 6);
 }
@@ -325,10 +341,9 @@ static inline void add(struct totals *sum, const struct totals *part)
 static int call_children(const struct node *node, int count, struct totals *sum)
 {
     for (int i = 0; i < count; i++) {
-        struct node child;
+        struct branch branch = branch_of(node, i);
         struct totals part;
-        make_child(node, i, &child);
-        int err = visit(&child, &part);
+        int err = visit(&branch, &part);
         if (err)
             return err;
         add(sum, &part);
@@ -336,12 +351,12 @@ static int call_children(const struct node *node, int count, struct totals *sum)
     return 0;
 }
 
-static int map_children(const struct node *node, struct node *child,
+static int map_children(const struct node *node, struct branch *branch,
                         struct totals *part, int count, struct totals *sum)
 {
     for (int i = 0; i < count; i++)
-        make_child(node, i, &child[i]);
-    int err = scoop_map(visit, child, part, (size_t)count);
+        branch[i] = branch_of(node, i);
+    int err = scoop_map(visit, branch, part, (size_t)count);
     for (int i = 0; i < count && !err; i++)
         add(sum, &part[i]);
     return err;
@@ -350,25 +365,25 @@ static int map_children(const struct node *node, struct node *child,
 /* Apart, so that a node of the usual size needs little of the stack. */
 static int map_many(const struct node *node, int count, struct totals *sum)
 {
-    struct node *child = malloc((size_t)count * sizeof *child);
+    struct branch *branch = malloc((size_t)count * sizeof *branch);
     struct totals *part = malloc((size_t)count * sizeof *part);
     int err;
 
-    if (child && part)
-        err = map_children(node, child, part, count, sum);
+    if (branch && part)
+        err = map_children(node, branch, part, count, sum);
     else
         err = scoop_fail(1, "no memory for %d children", count);
-    free(child);
+    free(branch);
     free(part);
     return err;
 }
 
 static int map_few(const struct node *node, int count, struct totals *sum)
 {
-    struct node child[FEW];
+    struct branch branch[FEW];
     struct totals part[FEW];
 
-    return map_children(node, child, part, count, sum);
+    return map_children(node, branch, part, count, sum);
 }
 
 /* Joins from the newest to the oldest, since the newest task is the one that
@@ -406,9 +421,8 @@ static int submit_children(const struct node *node, int count,
             return scoop_fail(1, "no memory for %d futures", count);
     }
     for (int i = 0; i < count; i++) {
-        struct node child;
-        make_child(node, i, &child);
-        futures[i] = scoop_submit(visit, &child);
+        struct branch branch = branch_of(node, i);
+        futures[i] = scoop_submit(visit, &branch);
     }
     int err = join_children(futures, count, sum);
     if (futures != few)
@@ -416,7 +430,8 @@ static int submit_children(const struct node *node, int count,
     return err;
 }
 
-static int visit(const struct node *node, struct totals *sum)
+/* Counts what is below a node, and the node. */
+static inline int search(const struct node *node, struct totals *sum)
 {
     int count = count_children(node);
 
@@ -429,6 +444,14 @@ static int visit(const struct node *node, struct totals *sum)
         return submit_children(node, count, sum);
     return count <= FEW ? map_few(node, count, sum)
                         : map_many(node, count, sum);
+}
+
+static int visit(const struct branch *branch, struct totals *sum)
+{
+    struct node node;
+
+    make_child(branch, &node);
+    return search(&node, sum);
 }
 
 /* ---- What is printed -------------------------------------------------- */
@@ -669,7 +692,7 @@ static int search_farm(int argc, char **argv)
     (void)argc;
     (void)argv;
     double begin = now();
-    int err = scoop_join(scoop_submit(visit, &root), &sum);
+    int err = search(&root, &sum);
     double seconds = now() - begin;
     if (err)
         return scoop_perror("uts");
@@ -688,7 +711,7 @@ static void *search_serial(void *arg)
     bool *is_right = arg;
 
     double begin = now();
-    visit(&root, &sum);
+    search(&root, &sum);
     double seconds = now() - begin;
     *is_right = print_tree(&sum);
     print_speed(&sum, seconds, 0);

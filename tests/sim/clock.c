@@ -28,6 +28,12 @@ uint64_t clock_now_ns(void)
     return sim_world->now_ns + rank->skew_ns;
 }
 
+uint64_t clock_cpu_ns(int32_t pid)
+{
+    (void)pid;
+    return CLOCK_NEVER;
+}
+
 void clock_sleep_ns(uint64_t duration_ns)
 {
     uint64_t until_ns = clock_after(sim_world->now_ns, duration_ns);
