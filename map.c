@@ -93,7 +93,7 @@ static void stop_others(struct runtime *rt, struct map_job *job)
 
     if (!job->owner)
         return;
-    head = &job->owner->children;
+    head = frame_children(job->owner);
     for (struct link *l = head->next; l != head; l = l->next) {
         struct future *f = future_of_link(l);
         if (!(f->flags & FUTURE_PIECE) || f->job != job ||
@@ -236,7 +236,7 @@ struct future *map_new_piece(struct runtime *rt, struct map_job *job,
     f->rec.out = job->is_careful ? 0 : (uint64_t)(uintptr_t)job->out;
     f->rec.number = job->type->number;
     f->rec.flags = TASK_RANGE;
-    link_add(&job->owner->children, &f->link);
+    link_add(frame_children(job->owner), &f->link);
 
     rt->futures.created++;
     job->users++;
