@@ -98,12 +98,12 @@ static inline bool call_has_left(const struct runtime *rt,
 }
 
 /* Whether the function has done more in the frame than compute: submitted, or
- * said something, or been told. */
-static inline bool call_has_traces(const struct runtime *rt,
-                                   const struct frame *frame)
+ * said something, or been told.  (What call_has_left() knows of besides was
+ * submitted, and so was counted.) */
+static inline bool call_has_traces(const struct frame *frame)
 {
     return frame->made || frame->last || frame->told ||
-           call_has_left(rt, frame);
+           frame_has_children(frame);
 }
 
 /* The task's function has returned that: its own code, and its error if that is
