@@ -428,7 +428,6 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
     uint32_t is_low = f->rec.priority < 0; /* even lane 9 goes before it */
 
     run->range.piece = f;
-    run->range.frame = &run->frame;
     if (lanes_is_main(&f->rec))
         link_add(&rt->ranges, &run->range.link);
     else

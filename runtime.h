@@ -125,6 +125,7 @@ struct runtime {
     struct deque deque;    /* tasks without priority that may go anywhere */
     struct lanes lanes;    /* the others */
     struct link ranges;    /* whose items run, oldest first: map_short.c */
+    struct link *pieces;   /* kept for short maps */
     struct future_table futures;
     struct future_table guests;
     struct recalls recalls; /* of guests that are not here yet */
