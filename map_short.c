@@ -148,7 +148,7 @@ static inline void begin(struct runtime *rt, struct short_map *s,
     f->state = FUTURE_RUNNING;
     f->owner = caller;
     f->rec.count = s->n;
-    link_add(&caller->children, &f->link);
+    link_add(frame_children(caller), &f->link);
     s->way.path = call_next_path(caller);
     s->way.retries = 0;
     s->range.piece = f;
