@@ -547,7 +547,6 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
 
     run->in = f->arg;
     run->range.piece = f;
-    run->range.frame = &run->frame;
     if (lanes_is_main(&f->rec))
         link_add(&rt->ranges, &run->range.link);
     else

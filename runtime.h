@@ -154,6 +154,7 @@ struct runtime {
     struct lanes lanes;    /* the others */
     struct loan loan;      /* of both, to the helper */
     struct link ranges;    /* whose items run, oldest first: map_short.c */
+    struct link *pieces;   /* kept for short maps */
     struct future_table futures;
     struct future_table guests;
     struct recalls recalls; /* of guests that are not here yet */
