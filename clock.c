@@ -21,6 +21,16 @@ uint64_t clock_now_ns(void)
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+uint64_t clock_cpu_ns(int32_t pid)
+{
+    clockid_t clock;
+    struct timespec used;
+
+    if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &used))
+        return CLOCK_NEVER; /* it is gone, or of another namespace */
+    return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
+}
+
 void clock_sleep_ns(uint64_t duration_ns)
 {
     uint64_t until_ns = clock_after(clock_now_ns(), duration_ns);

@@ -3,7 +3,7 @@
  *
  * The only door to time. Inside the library a moment is a count of
  * nanoseconds on a clock that never goes back, and a deadline is such a
- * moment; seconds as double exist at the public face only. Two functions are
+ * moment; seconds as double exist at the public face only. Three functions are
  * real (clock.c) and can be replaced at link time by a virtual clock; what
  * follows from them by arithmetic is inline here, so that both clocks share
  * it.
@@ -27,6 +27,11 @@ uint64_t clock_now_ns(void);
 /* Sleeps at least that long, signals or not. Ends by the clock alone: where
  * something else may have to end the wait, wait on node memory instead. */
 void clock_sleep_ns(uint64_t duration_ns);
+
+/* CPU time that a process of this host has used, all threads together; as of
+ * its last tick of the kernel's clock where it runs now.  CLOCK_NEVER: not
+ * known.  For crowd.c. */
+uint64_t clock_cpu_ns(int32_t pid);
 
 /* Seconds to nanoseconds, rounded up. Negative and NaN are 0, so that a bad
  * number ends a wait at once instead of never. */

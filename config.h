@@ -67,9 +67,12 @@
       "register with neighbours once stealing found nothing") \
     X(BOOL, sleep, SLEEP, "1", "0..1", \
       "a rank without work sleeps instead of polling") \
+    X(INT, awake, AWAKE, "0", "0..1000000", \
+      "ranks of a host that are awake at once for work that any may do; 0 is " \
+      "one for each CPU") \
     X(TIME, spin_ns, SPIN, "50us", "0..10s", \
       "look for work that long before sleeping; " \
-      "when not set, 0 where ranks outnumber CPUs") \
+      "when not set, 0 where more ranks may be awake than there are CPUs") \
     X(CHOICE, helper, HELPER, "auto", CONFIG_HELPER_MODES(CONFIG_ALTERNATIVE), \
       "a thread that serves messages while a task runs") \
     X(TIME, helper_tick_ns, HELPER_TICK, "1ms", "10us..10s", \

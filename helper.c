@@ -142,10 +142,8 @@ static bool pass_on(struct helper *h, struct net_message *m)
 
     if (!transfer_pass_on(&rt->node, rt->net, m))
         return false;
-    if (!was_asked) {
-        atomic_store(&rt->was_passed_by, true);
+    if (!was_asked)
         return true;
-    }
     put_aside(h, &(struct net_message){.type = WIRE_EMPTY,
                                        .src = m->src,
                                        .body = &no_tasks});

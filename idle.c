@@ -18,6 +18,7 @@
 #include "call.h"
 #include "callback.h"
 #include "clock.h"
+#include "crowd.h"
 #include "dump.h"
 #include "helper.h"
 #include "offer.h"
@@ -30,6 +31,7 @@
 #define STUCK_NS 200000u       /* a thief that was stopped in the middle */
 #define YIELD_AFTER_NS 5000u   /* without work */
 #define LOOKS 8u               /* for mail alone between two looks around */
+#define VICTIMS 4u             /* that a thief compares */
 
 void idle_relax(void)
 {
@@ -38,21 +40,32 @@ void idle_relax(void)
 #endif
 }
 
+/* Of the first few that have something, the one that has most: of a tree that
+ * is searched depth first it has the most work, since its queue is the longer
+ * the nearer to the root its oldest task stands. */
 static bool rob_mates(struct runtime *rt, int from)
 {
     const struct node *n = &rt->node;
+    unsigned most = 0, seen = 0;
+    int victim = -1;
 
     for (int i = 0; i < n->locals; i++) {
         int local = (from + i) % n->locals;
-        if (local == n->local || !lanes_has_loot(node_block(n, local), true))
+        struct node_block *b = node_block(n, local);
+        if (local == n->local || !lanes_has_loot(b, true))
             continue;
-        unsigned loot = transfer_rob(rt, local);
-        if (loot && loot < WORKER_LOOT) /* not much is left */
-            loan_ask(&rt->node, local);
-        if (loot)
-            return true;
+        unsigned count = deque_public_count(lanes_ring(b, LANES_MAIN));
+        if (victim < 0 || count > most) {
+            victim = local;
+            most = count;
+        }
+        if (++seen == VICTIMS)
+            break;
     }
-    return false;
+    unsigned loot = victim < 0 ? 0 : transfer_rob(rt, victim);
+    if (loot && loot < WORKER_LOOT) /* not much is left */
+        loan_ask(&rt->node, victim);
+    return loot > 0;
 }
 
 /* Asks the mates for what they keep private. */
@@ -116,22 +129,31 @@ static bool has_loot(const struct runtime *rt)
     return false;
 }
 
-/* What a rank that is about to sleep must not miss. */
-static bool is_called(struct runtime *rt)
+/* What a rank that is about to sleep must not miss.  Work that it leaves to
+ * others needs a sentry (crowd.c); so does a rank of several nodes that has
+ * not asked the others because it was not its turn (is_over). */
+static bool is_called(struct runtime *rt, bool is_over)
 {
+    struct node *n = &rt->node;
 
+    crowd_dismount(n);
     if (net_has_mail(rt->net) || helper_has_mail(rt->helper) ||
         shared_has_news(&rt->shared) || signals_asked(SIGNALS_PEEK))
         return true;
-    return !rt->is_draining && rt->config.steal_local && has_loot(rt);
+    if (rt->is_draining || !rt->config.steal_local ||
+        !(has_loot(rt) || (is_over && n->nodes > 1)))
+        return false;
+    if (!crowd_is_bounded(n) || crowd_room(n) > 0)
+        return true;
+    return crowd_mount(n) && crowd_room(n) > 0;
 }
 
 /* Sleeps until a message, a wake-up or the next alarm.  All that could be
  * missed is looked at between node_doze() and the sleep: see node.h. */
-static void rest(struct runtime *rt)
+static void rest(struct runtime *rt, bool is_over)
 {
     struct node *n = &rt->node;
-    uint64_t until_ns = alarm_ns(rt);
+    uint64_t until_ns = alarm_ns(rt), end_ns;
     bool has_happened = false;
 
     if (!rt->config.sleep) {
@@ -141,15 +163,28 @@ static void rest(struct runtime *rt)
     atomic_fetch_sub(&n->head->searching, 1);
     while (!has_happened) {
         node_doze(n);
-        has_happened = is_called(rt) || net_wait(rt->net, until_ns);
+        has_happened = is_called(rt, is_over);
+        end_ns = crowd_alarm_ns(n);
+        end_ns = end_ns < until_ns ? end_ns : until_ns;
+        if (!has_happened)
+            has_happened = net_wait(rt->net, end_ns);
         node_rise(n);
         offer_take_call(n); /* also if it goes on sleeping: else it is called
                              * for nothing, and nobody else would be */
-        if (until_ns != CLOCK_NEVER && clock_is_past(until_ns))
+        if (end_ns != CLOCK_NEVER && clock_is_past(end_ns))
             break;
     }
     atomic_fetch_add(&n->head->searching, 1);
+    crowd_was_asleep(n);
     watch(rt);
+}
+
+/* Whether more ranks are awake than should: then this one, which has nothing
+ * to do, leaves the work to the others. */
+static bool is_one_too_many(struct runtime *rt)
+{
+    crowd_look(&rt->node);
+    return crowd_is_bounded(&rt->node) && crowd_room(&rt->node) < 0;
 }
 
 /* Between two looks.  The kernel may have put this rank and the one that it
@@ -166,12 +201,47 @@ static void linger(struct runtime *rt, uint64_t now_ns)
         idle_relax();
 }
 
+/* Registers with the lifelines that this node is not registered with, or not
+ * any more.  One rank does so for all of its node: what it is sent the others
+ * take from it.  Where the memory for a message is short it stays undone. */
+static void register_node(struct runtime *rt)
+{
+    struct node *n = &rt->node;
+    struct wire_hungry hungry = {rt->rank, 0};
+    int k;
+
+    while (rt->config.lifelines && rt->config.steal_remote &&
+           (k = node_mend(n)) >= 0) {
+        int to = n->watcher[steal_lifeline(n->my_node, n->nodes, k)];
+        if (!net_send(rt->net, to, WIRE_HUNGRY, &hungry, NULL, 0, NET_COPY))
+            continue;
+        node_cut(n, k);
+        break;
+    }
+}
+
+/* For all who have nothing to do here: they take it from this rank then. */
+static uint32_t loot_wanted(const struct runtime *rt)
+{
+    unsigned idle = node_idle(&rt->node) + 1;
+
+    return rt->node.locals > 1 && idle < WORKER_LOOT ? idle : WORKER_LOOT;
+}
+
+static struct steal_step next_step(struct runtime *rt, uint64_t now_ns)
+{
+    struct steal_step step = steal_next(&rt->steal, now_ns);
+
+    if (step.what == STEAL_ASK && !node_may_ask(&rt->node, now_ns))
+        step = steal_put_off(&rt->steal, now_ns); /* a mate has asked */
+    return step;
+}
+
 static bool try_step(struct runtime *rt)
 {
     uint64_t now_ns = clock_now_ns();
-    struct steal_step step = steal_next(&rt->steal, now_ns);
+    struct steal_step step = next_step(rt, now_ns);
     struct wire_steal ask = {rt->rank, WORKER_LOOT};
-    struct wire_hungry hungry = {rt->rank, 0};
 
     switch (step.what) {
     case STEAL_MATES:
@@ -181,17 +251,18 @@ static bool try_step(struct runtime *rt)
         break;
     case STEAL_ASK:
         rt->stats.steals_tried++;
-        if (net_send(rt->net, step.whom, WIRE_STEAL, &ask, NULL, 0, NET_COPY))
-            steal_answered(&rt->steal, false);
-        break;
-    case STEAL_REGISTER:
-        net_send(rt->net, step.whom, WIRE_HUNGRY, &hungry, NULL, 0, NET_COPY);
+        ask.most = loot_wanted(rt);
+        if (net_send(rt->net, step.whom, WIRE_STEAL, &ask, NULL, 0, NET_COPY)) {
+            steal_answered(&rt->steal);
+            node_asked(&rt->node);
+        }
         break;
     case STEAL_WAIT:
         linger(rt, now_ns);
         break;
     case STEAL_REST:
-        rest(rt);
+        register_node(rt);
+        rest(rt, false);
         steal_rested(&rt->steal, clock_now_ns() - now_ns);
         steal_woken(&rt->steal, clock_now_ns());
         break;
@@ -206,9 +277,7 @@ void idle_search(struct runtime *rt)
 
     atomic_fetch_add(&rt->node.head->searching, 1);
     call_come_back(rt);
-    if (atomic_exchange(&rt->was_passed_by, false))
-        steal_fed(&rt->steal); /* its place on a list is used up */
-    steal_begin(&rt->steal, since_ns);
+    steal_begin(&rt->steal, since_ns, since_ns - rt->progress_ns);
     while (!worker_look_around(rt, true)) {
         queue_reclaim(rt); /* a guest that was robbed still counts as here */
         if (!link_is_empty(&rt->worker.ready) || callback_is_due(rt))
@@ -216,17 +285,22 @@ void idle_search(struct runtime *rt)
         broker_idle(rt);
         if (rt->is_draining) {
             if (!rt->is_stopping)
-                rest(rt);
+                rest(rt, false);
+        } else if (is_one_too_many(rt)) {
+            rest(rt, true);
+            steal_woken(&rt->steal, clock_now_ns());
         } else if (try_step(rt)) {
             break;
         }
     }
-    /* Whoever published while this rank searched counted on it, and it may
-     * have found something else to do. */
+    /* Whoever published while this rank searched, or was the sentry, counted
+     * on it, and it may have found something else to do. */
+    crowd_dismount(&rt->node);
     if (atomic_fetch_sub(&rt->node.head->searching, 1) == 1 &&
         atomic_load(&rt->node.head->sleepers) && has_loot(rt))
         offer_call_one(&rt->node);
     rt->progress_ns = rt->attended_ns = clock_now_ns();
+    steal_end(&rt->steal, rt->progress_ns);
     rt->idle_ns += rt->progress_ns - since_ns;
     if (rt->trace)
         trace_add(rt->trace, TRACE_IDLE, "no work", 0, since_ns,

@@ -345,12 +345,18 @@ static struct scoop_iter *make_gen(struct runtime *rt,
     return NULL;
 }
 
-static struct scoop_submit_options submit_options(const void *options)
+/* What all three calls begin with: the farm, and those of their options that a
+ * submit has as well, which stand first in each. */
+static int begin(struct runtime **rt, const struct scoop_task *task,
+                 const void *options, struct scoop_submit_options *of_submit)
 {
-    struct scoop_submit_options of_submit;
+    int err;
 
-    memcpy(&of_submit, options, sizeof of_submit);
-    return of_submit;
+    memcpy(of_submit, options, sizeof *of_submit);
+    *rt = runtime_current;
+    if (!*rt)
+        *rt = public_enter(&err);
+    return *rt ? check(*rt, task, of_submit) : err;
 }
 
 int scoop_map_iter_task(const struct scoop_task *task, scoop_iter **iter,
@@ -358,20 +364,14 @@ int scoop_map_iter_task(const struct scoop_task *task, scoop_iter **iter,
                         const struct scoop_iter_options *options)
 {
     static const struct scoop_iter_options none;
-    struct runtime *rt = runtime_current;
+    struct scoop_submit_options of_submit;
+    struct runtime *rt;
 
     if (iter)
         *iter = NULL;
-    int err;
-
-    if (!rt)
-        rt = public_enter(&err);
-    if (!rt)
-        return err;
     if (!options)
         options = &none;
-    struct scoop_submit_options of_submit = submit_options(options);
-    err = check(rt, task, &of_submit);
+    int err = begin(&rt, task, options, &of_submit);
     if (err)
         return err;
     if (!iter || (n && task->in_size && !in))
@@ -395,20 +395,14 @@ int scoop_map_gen_task(const struct scoop_task *task, scoop_iter **iter,
                        const struct scoop_iter_options *options)
 {
     static const struct scoop_iter_options none;
-    struct runtime *rt = runtime_current;
+    struct scoop_submit_options of_submit;
+    struct runtime *rt;
 
     if (iter)
         *iter = NULL;
-    int err;
-
-    if (!rt)
-        rt = public_enter(&err);
-    if (!rt)
-        return err;
     if (!options)
         options = &none;
-    struct scoop_submit_options of_submit = submit_options(options);
-    err = check(rt, task, &of_submit);
+    int err = begin(&rt, task, options, &of_submit);
     if (err)
         return err;
     if (!iter || !next)
@@ -490,21 +484,16 @@ int scoop_map_each_task(const struct scoop_task *task,
                         const struct scoop_each_options *options)
 {
     static const struct scoop_each_options none;
-    struct runtime *rt = runtime_current;
-    int err;
+    struct scoop_submit_options of_submit;
+    struct runtime *rt;
 
-    if (!rt)
-        rt = public_enter(&err);
-    if (!rt)
-        return err;
     if (!options)
         options = &none;
-    struct scoop_wait_options limit = {options->limit};
-    struct scoop_submit_options of_submit = submit_options(options);
-    uint64_t deadline_ns = public_deadline(&limit);
-    err = check(rt, task, &of_submit);
+    int err = begin(&rt, task, options, &of_submit);
     if (err)
         return err;
+    struct scoop_wait_options limit = {options->limit};
+    uint64_t deadline_ns = public_deadline(&limit);
     if (!next)
         return runtime_fail(rt, SCOOP_EINVAL,
                             "the generator of a map of %s is NULL", task->name);

@@ -64,8 +64,11 @@ struct node_block {
      * push: publish what you keep private. */
     _Alignas(64) _Atomic uint32_t wanted;
     _Atomic uint32_t hidden; /* enum node_hidden: see loan.c */
-    /* The owner's beat: counts what it runs.  Others read it. */
+    /* The owner's beat: counts how often it looked round.  Others read it. */
     _Alignas(64) _Atomic uint64_t beat;
+    /* What a sentry saw the last time: crowd.c. */
+    _Atomic uint64_t seen_beat;
+    uint64_t seen_cpu_ns;
     struct deque_claim claim; /* what this rank is about to steal */
     /* Which lanes but the deque's may have public tasks: lanes.h. */
     _Alignas(64) _Atomic uint32_t lanes;
@@ -80,9 +83,17 @@ struct node_block {
 #define NODE_CPUS_MAX 8192u /* the kernel's own limit */
 
 struct node_head {
-    _Alignas(64) _Atomic uint32_t sleepers;  /* ranks asleep, about */
+    _Alignas(64) _Atomic uint32_t sleepers; /* ranks asleep, about */
+    _Atomic uint32_t stuck;  /* ranks that may be awake besides: crowd.c */
+    _Atomic uint32_t sentry; /* place + 1 of who watches the awake ones, or 0 */
+    _Atomic uint64_t watched_ns;             /* when one last did */
     _Alignas(64) _Atomic uint32_t searching; /* ranks awake without work */
     _Atomic uint32_t called; /* and sleepers that were woken to search */
+    /* Lifelines (steal.c), a bit each, that this node is not registered with
+     * because they have sent tasks.  None when the farm starts. */
+    _Atomic uint32_t cut;
+    /* When a rank of this node may ask another node for work again. */
+    _Alignas(64) _Atomic uint64_t ask_ns;
     _Alignas(64) _Atomic uint32_t hungry; /* entries below, about */
     _Atomic uint32_t hungry_rank[NODE_HUNGRY_MAX];
     /* During node_open: the CPUs that any rank of the node may use. */
@@ -98,6 +109,7 @@ struct node {
     const int32_t *watcher;  /* by node: the rank that receives for it */
     const int32_t *members;  /* by place: the ranks of my node */
     int cpus;                /* that this node's ranks may use in all */
+    int awake_max;           /* ranks to be awake at a time: crowd.c */
     struct node_head *head;
     struct node_block *me;
     struct node_os *os; /* the mapping; node.c's own */
@@ -159,6 +171,23 @@ void node_wake_helper(struct node *node, int local);
  * at head->hungry after publishing work and a fence, cannot both see none. */
 bool node_hungry_add(struct node *node, int rank);
 int node_hungry_take(struct node *node); /* a rank, or -1 */
+
+/* Whether this rank may ask another node now, for all of its own: one does so
+ * at a time.  It ends with node_asked(), when the answer has come, or by itself
+ * where that takes long: the asker may have found other work meanwhile. */
+bool node_may_ask(struct node *node, uint64_t now_ns);
+void node_asked(struct node *node);
+/* How many ranks of this node are without work, about. */
+static inline unsigned node_idle(const struct node *node)
+{
+    return atomic_load_explicit(&node->head->searching, memory_order_relaxed) +
+           atomic_load_explicit(&node->head->sleepers, memory_order_relaxed);
+}
+
+/* A lifeline of this node has been used up; node_mend() gives one that has, to
+ * be registered with anew, or -1. */
+void node_cut(struct node *node, int lifeline);
+int node_mend(struct node *node);
 
 /* Set up.  node_open maps or makes the segment: collective over the node,
  * through the two callbacks (net.c has the means), which a rank that is alone

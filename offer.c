@@ -13,11 +13,13 @@
  *
  * Waking a sleeper costs 8 us, so only one is called at a time: while a rank
  * of the node searches, or has been called to, no other is.  It will find the
- * work and, when it leaves off searching, call the next if there is more.
+ * work and, when it leaves off searching, call the next if there is more.  And
+ * only as many as there is room for: crowd.c.
  */
 #include "offer.h"
 
 #include "call.h"
+#include "crowd.h"
 #include "queue.h"
 #include "transfer.h"
 #include "worker.h"
@@ -28,8 +30,9 @@ bool offer_is_wanted(const struct runtime *rt)
 
     return atomic_load_explicit(&n->me->wanted, memory_order_relaxed) ||
            atomic_load_explicit(&n->head->searching, memory_order_relaxed) ||
-           atomic_load_explicit(&n->head->sleepers, memory_order_relaxed) ||
-           atomic_load_explicit(&n->head->hungry, memory_order_relaxed);
+           atomic_load_explicit(&n->head->hungry, memory_order_relaxed) ||
+           (atomic_load_explicit(&n->head->sleepers, memory_order_relaxed) &&
+            !crowd_has_enough(n));
 }
 
 void offer_take_call(struct node *n)
@@ -51,17 +54,17 @@ static void publish(struct runtime *rt, uint64_t keep)
 }
 
 /* Wakes a sleeper to search, unless somebody searches already or has been
- * woken to.  Such a call is counted before the sleeper can count itself, and
- * taken by whoever rises next. */
+ * woken to, or enough are awake.  Such a call is counted before the sleeper can
+ * count itself, and taken by whoever rises next. */
 void offer_call_one(struct node *n)
 {
     struct node_head *head = n->head;
 
     if (!atomic_load(&head->sleepers) || atomic_load(&head->searching) ||
-        atomic_load(&head->called))
+        atomic_load(&head->called) || crowd_has_enough(n))
         return;
     atomic_fetch_add(&head->called, 1);
-    if (!node_wake_one(n))
+    if (!crowd_wake_one(n))
         offer_take_call(n);
 }
 
@@ -93,6 +96,7 @@ void offer_tasks(struct runtime *rt)
         atomic_store_explicit(&rt->was_away, false, memory_order_relaxed);
         call_doubt_all(rt);
     }
+    fresh_enlist(rt);
     if (lanes_is_empty(&rt->lanes))
         return;
     atomic_store_explicit(&rt->node.me->wanted, 0, memory_order_relaxed);
@@ -111,6 +115,7 @@ void offer_all_but(struct runtime *rt, uint64_t keep)
 {
     if (rt->is_alone)
         return;
+    fresh_enlist(rt);
     rt->deque.take_back = DEQUE_TAKE_BACK;
     publish(rt, keep);
     offer_call_in(&rt->node, rt->net);

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "fresh.h"
 #include "holder.h"
 #include "lanes.h"
 #include "offer.h"
@@ -32,6 +33,8 @@ int queue_push(struct runtime *rt, struct future *f)
     struct deque *d = &rt->deque;
 
     loan_end(rt);
+    fresh_enlist(rt);
+    fresh_close(rt); /* what it counted on has changed */
     f->state = FUTURE_QUEUED;
     if (!lanes_is_main(&f->rec))
         d = lanes_open(&rt->lanes, &f->rec);
@@ -49,6 +52,8 @@ int queue_push(struct runtime *rt, struct future *f)
 
 int queue_place(struct runtime *rt, struct future *f)
 {
+    fresh_enlist(rt);
+    fresh_close(rt); /* it may be of a higher priority */
     if (lanes_fix(&rt->lanes, f))
         return SCOOP_ENOMEM;
     if (!(f->flags & FUTURE_GUEST))

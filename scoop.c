@@ -22,6 +22,7 @@
 #include "broker.h"
 #include "call.h"
 #include "clock.h"
+#include "crowd.h"
 #include "dump.h"
 #include "helper.h"
 #include "holder.h"
@@ -40,6 +41,24 @@ extern char **environ;
 
 _Thread_local struct runtime *runtime_current
     __attribute__((tls_model("initial-exec")));
+
+/* Where there is none, the inline half of submit finds no room. */
+static struct scoop_here_ nowhere;
+__thread struct scoop_here_ *scoop_here_ = &nowhere;
+
+#define SAME_PLACE(ours, theirs)                                               \
+    (offsetof(struct runtime, ours) == offsetof(struct scoop_here_, theirs))
+_Static_assert(SAME_PLACE(frame, frame) && SAME_PLACE(fresh_top, top) &&
+                   SAME_PLACE(fresh_limit, limit) &&
+                   SAME_PLACE(wanted, wanted) &&
+                   SAME_PLACE(attended_ns, now_ns),
+               "as the header says");
+
+void runtime_set_current(struct runtime *rt)
+{
+    runtime_current = rt;
+    scoop_here_ = rt ? (struct scoop_here_ *)(void *)rt : &nowhere;
+}
 
 /* The farm of this process, for threads that are not the main one.  Written
  * by the main thread only. */
@@ -293,6 +312,8 @@ static void obey_settings(struct runtime *rt)
 static void set_up(struct runtime *rt)
 {
     const struct node *n = &rt->node;
+
+    crowd_init(&rt->node, &rt->config);
     struct steal_world world = {rt->rank,
                                 rt->size,
                                 n->nodes,
@@ -305,7 +326,7 @@ static void set_up(struct runtime *rt)
                                 rt->config.lifelines && rt->config.steal_remote,
                                 rt->config.spin_ns};
 
-    if (!config_is_given(&rt->config, CONFIG_SPIN) && n->locals > n->cpus)
+    if (!config_is_given(&rt->config, CONFIG_SPIN) && n->awake_max > n->cpus)
         world.spin_ns = 0;
     steal_init(&rt->steal, &world, rt->config.seed + 1);
     term_init(&rt->term, rt->rank, rt->size);
@@ -350,11 +371,11 @@ static void work(struct runtime *rt)
     signals_open(&signals);
     rt->helper = helper_start(rt);
     rt->started_ns = rt->progress_ns = clock_now_ns();
-    runtime_current = rt;
+    runtime_set_current(rt);
     worker_loop(rt);
     say_stats(rt);
     close_doors();
-    runtime_current = NULL;
+    runtime_set_current(NULL);
     helper_stop(rt->helper);
     signals_close(&signals);
 }

@@ -134,7 +134,8 @@ static void cancel_below(struct runtime *rt)
     struct worker *w = &rt->worker;
 
     while (w->asked_count) {
-        struct link *head = &w->asked[--w->asked_count]->children, *next;
+        struct link *head = frame_children(w->asked[--w->asked_count]);
+        struct link *next;
         for (struct link *l = head->next; l != head; l = next) {
             next = l->next;
             cancel(rt, future_of_link(l));
@@ -145,6 +146,7 @@ static void cancel_below(struct runtime *rt)
 void settle_cancel(struct runtime *rt, struct future *f)
 {
     loan_end(rt);
+    fresh_enlist(rt); /* any may be below */
     cancel(rt, f);
     cancel_below(rt);
 }
@@ -152,6 +154,7 @@ void settle_cancel(struct runtime *rt, struct future *f)
 void settle_ask(struct runtime *rt, struct frame *frame)
 {
     loan_end(rt);
+    fresh_enlist(rt);
     will_ask(rt, frame);
     cancel_below(rt);
 }

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 # check-listings.sh -- the programs that README and manual show do work
 #
-# limit: 300 s
+# limit: 300 s; long: COMPILERS=both
 #
-# Compiled as strictly as a careful user would, by two compilers, linked with
-# libscoop.a, run alone and on two ranks. scripts/listings says which. Two are
-# at work at a time: the script calls itself with the kind and the file of one.
+# Compiled as strictly as a careful user would, by gcc, or with COMPILERS=both
+# by clang as well, linked with libscoop.a, run alone and on two ranks.
+# scripts/listings says which. Two are at work at a time: the script calls
+# itself with the kind and the file of one.
 . "$(dirname "$0")/lib-check"
 . scripts/mpi-env
 
@@ -47,6 +48,7 @@ try() {
 check() {
     local kind=$1 file=$2 compilers="gcc clang" compiler built=""
     case $file in *.cpp) compilers="g++ clang++" ;; esac
+    [ "${COMPILERS-}" = both ] || compilers=${compilers% *}
     for compiler in $compilers; do
         has "$compiler" || continue
         build "$kind" "$file" "$compiler" && built=$file.$compiler

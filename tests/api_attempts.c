@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 1 2 4; node-memory: 1 0; limit: 90 s */
+/* ranks: - 4 | 1 2; node-memory: 1 0; limit: 90 s */
 /* api_attempts.c -- retries, the times of tasks, and requests to stop
  *
  * A task that fails is tried again as often as it was allowed to be; one that

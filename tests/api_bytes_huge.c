@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: 2; node-memory: 1; limit: 180 s; skip: quick asan tsan valgrind */
+/* ranks: 2; node-memory: 1; limit: 180 s; alone */
+/* skip: quick asan tsan valgrind */
 /* api_bytes_huge.c -- 3 GiB as an argument, then 3 GiB as a result
  *
  * One after the other, so that at most three copies exist at once. A machine

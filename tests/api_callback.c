@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: 1 2 4; node-memory: 1 0; limit: 60 s */
+/* ranks: 1 4 | 2; node-memory: 1 0; limit: 60 s */
 /* api_callback.c -- functions that are called when a future has ended */
 #include "api.h"
 

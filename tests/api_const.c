@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 1 2 4; node-memory: 1 0; limit: 60 s */
+/* ranks: - 4 | 1 2; node-memory: 1 0; limit: 60 s */
 /* api_const.c -- constants: set, get, delete, by every rank and at once */
 #include "api.h"
 

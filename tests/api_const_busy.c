@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: 2 4; node-memory: 1; settings: -, NODES=2; limit: 60 s */
+/* ranks: 2 | 4; node-memory: 1; settings: NODES=2 | -; limit: 60 s */
 /* api_const_busy.c -- constants while ranks are in functions that call nothing
  *
  * Then their helper threads take part.  First all ranks but rank 0 are away,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: 4; node-memory: 1; limit: 60 s; skip: quick asan tsan valgrind */
+/* ranks: 4; node-memory: 1; limit: 60 s */
+/* skip: release debug asan tsan valgrind */
 /* api_const_full.c -- constants for which a node has no room
  *
  * tests/const_full.sh runs it where /dev/shm has 64 MiB; where it has more

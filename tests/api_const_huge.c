@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: 2; node-memory: 1 0; limit: 180 s; skip: quick asan tsan valgrind */
+/* ranks: 2; node-memory: 1 0; limit: 180 s; alone */
+/* skip: quick asan tsan valgrind */
 /* api_const_huge.c -- constants of 100 MiB and of 3 GiB
  *
  * The latter is more than an int can count.  Without node memory there are

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 1 2; node-memory: 1; settings: DEBUG=1 NICE=3; limit: 60 s */
+/* ranks: - 2 | 1; node-memory: 1; settings: DEBUG=1 NICE=3; limit: 60 s */
 /* api_debug.c -- SCOOP_DEBUG and SCOOP_NICE, on each rank */
 #define _GNU_SOURCE 1 /* getpriority */
 #include "api.h"

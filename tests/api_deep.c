@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 2 4; node-memory: 1 0; limit: 60 s; skip: asan tsan valgrind */
+/* ranks: - 4 | 2; node-memory: 1 0; limit: 60 s; skip: asan tsan valgrind */
 /* api_deep.c -- 100,000 tasks deep, with a wait at each level
  *
  * What a level may cost beside the user's own frames is 1 KiB, over all ranks.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 1 2 4; node-memory: 1 0; limit: 60 s */
+/* ranks: - 4 | 1 2; node-memory: 1 0; limit: 60 s */
 /* api_fib.c -- fib(25), a future at every level
  *
  * Under valgrind, where each call is fifty times as dear, it is fib(20).

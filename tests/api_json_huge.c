@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: 2; node-memory: 1 0; limit: 300 s; skip: quick asan tsan valgrind */
+/* ranks: 2; node-memory: 1 0; limit: 300 s; alone */
+/* skip: quick asan tsan valgrind */
 /* api_json_huge.c -- a JSON string of 100 MiB, there and back
  *
  * HUGE=bytes makes it longer.  Jansson takes some 10 s a gigabyte to write it,

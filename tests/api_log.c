@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 1 2 4; node-memory: 1 0; settings: LOG=info; limit: 60 s */
+/* ranks: - 4 | 1 2; node-memory: 1 0; settings: LOG=info; limit: 60 s */
 /* api_log.c -- lines of a program's own, from tasks, threads and outside */
 #define _GNU_SOURCE 1 /* pthread */
 #include "api.h"

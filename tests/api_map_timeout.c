@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 2 4; node-memory: 1 0; limit: 60 s */
+/* ranks: - 4 | 2; node-memory: 1 0; limit: 60 s */
 /* api_map_timeout.c -- a map whose caller has left touches no array of his
  *
  * The output is held against a copy of itself, the input is unmapped, so that

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 2; node-memory: 1 0; limit: 60 s; alone; skip: asan tsan valgrind */
+/* ranks: 2; node-memory: 1 | 0; limit: 60 s; alone; skip: asan tsan valgrind */
 /* api_memory.c -- what is released is used again, what is not costs little */
 #include "api.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: 1 2 4; node-memory: 1 0; limit: 60 s */
+/* ranks: 1 4 | 2; node-memory: 1 0; limit: 60 s */
 /* api_priority.c -- tasks of a higher priority run before those of a lower
  *
  * On one rank the order is exact.  On several it is that of tasks which are

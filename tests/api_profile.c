@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 1 2 4; node-memory: 1 0; limit: 60 s */
+/* ranks: - 4 | 1 2; node-memory: 1 0; limit: 60 s */
 /* api_profile.c -- SCOOP_PROFILE writes a timeline for each rank
  *
  * Read back with Jansson by the rank that wrote it.

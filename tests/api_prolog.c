@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 1 2 4; node-memory: 1 0; limit: 60 s */
+/* ranks: - 4 | 1 2; node-memory: 1 0; limit: 60 s */
 /* api_prolog.c -- functions that run on each rank before its first task
  *
  * In a program that owns MPI, so that a farm whose prolog failed on the last

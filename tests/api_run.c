@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 1 2 4; node-memory: 1 0; limit: 60 s */
+/* ranks: - 4 | 1 2; node-memory: 1 0; limit: 60 s */
 /* api_run.c -- scoop_run() in a program that owns MPI
  *
  * With MPI_THREAD_FUNNELED; api_run_multiple.c is the same with

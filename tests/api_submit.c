@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 2 4; node-memory: 1 0; limit: 60 s */
+/* ranks: - 4 | 2; node-memory: 1 0; limit: 60 s */
 /* api_submit.c -- submit, result, join, release, in any order and number */
 #include "api.h"
 

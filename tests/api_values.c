@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 2 4; node-memory: 1 0; limit: 60 s */
+/* ranks: - 4 | 2; node-memory: 1 0; limit: 60 s */
 /* api_values.c -- typed inputs and outputs of many sizes and alignments */
 #include "api.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 2 4; node-memory: 1 0; limit: 60 s */
+/* ranks: - 4 | 2; node-memory: 1 0; limit: 60 s */
 /* api_wait.c -- time-outs, polls, cancel, release, and futures of others */
 #define _GNU_SOURCE 1 /* pthread */
 #include "api.h"

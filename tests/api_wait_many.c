@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: 1 2 4; node-memory: 1 0; limit: 60 s */
+/* ranks: 1 4 | 2; node-memory: 1 0; limit: 60 s */
 /* api_wait_many.c -- waits for several futures, and for how one ended */
 #include "api.h"
 

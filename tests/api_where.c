@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ranks: - 1 2 4; node-memory: 1 0; limit: 60 s */
+/* ranks: - 4 | 1 2; node-memory: 1 0; limit: 60 s */
 /* api_where.c -- who and where, on each rank and where no farm runs */
 #define _GNU_SOURCE 1 /* pthread */
 #include "api.h"

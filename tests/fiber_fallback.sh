@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # fiber_fallback.sh -- the portable switch passes the tests of the fast one
 #
-# limit: 120 s
+# limit: 120 s; skip: quick
 #
 # fiber.c built with swapcontext, as on a machine for which there is no
 # assembly: first its own tests, then a tree of tasks that park.

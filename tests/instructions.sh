@@ -5,10 +5,9 @@
 # limit: 200 s; skip: asan tsan valgrind debug
 #
 # A clock says little on a machine that others use, so a slow-down is looked
-# for in the number of instructions, which valgrind counts: the difference
-# between a run with many and one with few, for each of them. More than a
-# tenth above tests/instructions.txt is a failure; that much below is said, so
-# that the file can be brought up to date: INSTRUCTIONS_WRITE=1 does.
+# for in the number of instructions, which valgrind counts. More than a tenth
+# above tests/instructions.txt is a failure; that much below is said, so that
+# the file can be brought up to date: INSTRUCTIONS_WRITE=1 does.
 . "$(dirname "$0")/../scripts/lib-check"
 . scripts/mpi-env
 
@@ -22,31 +21,23 @@ trap 'rm -rf "$dir"' EXIT
 OMPI_CC=gcc mpicc -O2 -pthread -I"$OUT/include" tests/instructions/count.c \
     "$ARCHIVE" $LIBS -o "$dir/count" || exit 1
 
-# count WHAT N: instructions of the whole run
-count() {
-    OMPI_MCA_ess_singleton_isolated=1 valgrind --tool=callgrind \
-        --callgrind-out-file=/dev/null "$dir/count" "$@" 2>&1 |
-        sed -n 's/.*Collected : //p'
+OMPI_MCA_ess_singleton_isolated=1 valgrind --tool=callgrind \
+    --instr-atstart=no --callgrind-out-file="$dir/counted" "$dir/count" \
+    >"$dir/operations" 2>"$dir/err" || {
+    tail -n 20 "$dir/err"
+    complain "the run under valgrind failed"
+    verdict
 }
 
-# each WHAT FEW MANY OPERATIONS: of one operation, which OPERATIONS is the
-# difference of
-each() {
-    local few many
-    few=$(count "$1" "$2") many=$(count "$1" "$3")
-    echo "$1 $(((many - few + $4 / 2) / $4))"
+# counted NAME: instructions between its start and its dump
+counted() {
+    sed -n 's/^totals: //p' \
+        "$(grep -lx "desc: Trigger: Client Request: $1" "$dir"/counted.*)"
 }
 
-# fib(n) makes fib(n + 1) - 1 futures.
-{
-    each fib 14 20 $((10946 - 610)) &
-    each join 1000 11000 10000
-    wait
-    each burst 1000 11000 10000 &
-    each map 1000 101000 100000
-    wait
-    each reduce 1000 101000 100000
-} | sort >"$dir/now"
+while read -r what operations; do
+    echo "$what $((($(counted "$what") + operations / 2) / operations))"
+done <"$dir/operations" | sort >"$dir/now"
 
 if [ -n "${INSTRUCTIONS_WRITE-}" ]; then
     cp "$dir/now" tests/instructions.txt

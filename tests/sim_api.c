@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* limit: 180 s */
+/* limit: 180 s; long: SIM_SEEDS=1000 */
 /* sim_api.c -- random programs of all calls against a serial model
  *
  * A seed gives a program (tests/sim/api/api.h), a farm (how many ranks, nodes,

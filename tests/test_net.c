@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_net.c -- messages of all lengths between all pairs of ranks */
-/* ranks: - 2 4; node-memory: 1 0; limit: 240 s */
-/* settings: -, NODES=2, NODES=2 EAGER=256 PIECE=4K SENDS=2 */
+/* ranks: 2 | - 4; node-memory: 1 | 0; limit: 240 s */
+/* settings: -, NODES=2 EAGER=256 PIECE=4K SENDS=2 | NODES=2 */
 #include "net.h"
 
 #include "net_world.h"

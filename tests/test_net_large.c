@@ -6,8 +6,8 @@
  * allowed in flight.  Of two ranks each is the other's next one.  What is
  * sent are untouched pages but for a stamp in each MiB, so that only the
  * receivers need memory. */
-/* ranks: 2 4; node-memory: 1 0; settings: SENDS=1; limit: 120 s; skip: quick */
-/* alone; skip: asan tsan valgrind */
+/* ranks: 2 4; node-memory: 1 0; settings: SENDS=1; limit: 120 s; alone */
+/* skip: quick asan tsan valgrind */
 #include "net.h"
 
 #include "net_world.h"
