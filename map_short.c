@@ -139,7 +139,7 @@ static inline void begin(struct runtime *rt, struct short_map *s,
     f->rec.count = order->n;
     f->rec.number = order->task->number;
     f->rec.flags = TASK_RANGE;
-    link_add(&rt->frame->children, &f->link);
+    link_add(frame_children(rt->frame), &f->link);
     rt->futures.created++;
     s->way.path = f->rec.path;
     s->way.retries = order->range.retries;
