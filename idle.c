@@ -62,7 +62,10 @@ static bool rob_mates(struct runtime *rt, int from)
         if (++seen == VICTIMS)
             break;
     }
-    return victim >= 0 && transfer_rob(rt, victim);
+    unsigned loot = victim < 0 ? 0 : transfer_rob(rt, victim);
+    if (loot && loot < WORKER_LOOT) /* not much is left */
+        loan_ask(&rt->node, victim);
+    return loot > 0;
 }
 
 /* Asks the mates for what they keep private. */
@@ -72,6 +75,8 @@ static void want(struct runtime *rt)
 
     for (int i = 0; i < n->locals; i++) {
         struct node_block *b = node_block(n, i);
+        if (i != n->local)
+            loan_ask(&rt->node, i);
         if (i != n->local &&
             !atomic_load_explicit(&b->wanted, memory_order_relaxed) &&
             !atomic_load_explicit(&b->asleep, memory_order_relaxed))
@@ -112,13 +117,14 @@ static void watch(struct runtime *rt)
     dump_state(rt);
 }
 
-/* Whether a mate has something to rob. */
+/* Whether a mate has something to rob, or will have in a moment. */
 static bool has_loot(const struct runtime *rt)
 {
     const struct node *n = &rt->node;
 
     for (int i = 0; i < n->locals; i++)
-        if (i != n->local && lanes_has_loot(node_block(n, i), true))
+        if (i != n->local && (lanes_has_loot(node_block(n, i), true) ||
+                              atomic_load(&node_block(n, i)->hidden)))
             return true;
     return false;
 }
