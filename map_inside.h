@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* map_inside.h -- what the files of the map share
  *
- * map.c has the essay; map_report.c is what a guest tells its home, map_call.c
- * the call that waits for all of it.  scan.c orders ranges of its own kind.
+ * map.c has the essay; map_run.c calls the items, map_report.c is what a guest
+ * tells its home, map_call.c the call that waits for all of it.  scan.c orders
+ * ranges of its own kind.
  */
 #ifndef MAP_INSIDE_H
 #define MAP_INSIDE_H
@@ -109,6 +110,11 @@ void map_split(struct runtime *rt, struct future *f);
 void map_fail_take(struct runtime *rt, struct map_job *job, uint64_t first,
                    uint64_t count, int status, struct error *error);
 
+/* Items [first, first + count) have ended well.  So many are done with. */
+void map_note_good(struct runtime *rt, struct map_job *job, uint64_t first,
+                   uint64_t count);
+void map_count_done(struct runtime *rt, struct map_job *job, uint64_t items);
+
 /* ---- Short maps, what is given away: map_short.c ---------------------- */
 
 /* Nothing is queued: splits a part off the oldest of the ranges that are
@@ -127,6 +133,7 @@ struct map_report {
     uint64_t done;         /* of these were run, well or badly: [first, ...) */
     char *out;             /* results of `done` items, or NULL */
     char *block;           /* where they lie, from malloc */
+    bool is_in_place;      /* they are in the home's array already */
     size_t out_size;       /* of one */
     struct map_bad *bad;   /* stretches that ended badly, in order */
     size_t bads, bad_room;
@@ -136,6 +143,9 @@ struct map_report {
 
 void map_report_bad_take(struct map_report *report, uint64_t first,
                          uint64_t count, int status, struct error *error);
+/* These items, the last that were run, ended otherwise than told. */
+void map_report_spoil_take(struct map_report *report, uint64_t first,
+                           uint64_t count, int status, struct error *error);
 /* Sends home what has been done, and begins anew behind it. */
 void map_report_send_part(struct runtime *rt, const struct future *guest,
                           struct map_report *report);

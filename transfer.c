@@ -69,7 +69,8 @@ size_t transfer_pack(const struct deque_item *item, uint64_t *words)
 
     if (!(f->flags & FUTURE_GUEST)) { /* known here, not needed before */
         rec.arg = (uint64_t)(uintptr_t)f->arg;
-        rec.created_ns = 0;
+        if (!(rec.flags & TASK_RANGE))
+            rec.created_ns = 0;
         if (!(rec.flags & (TASK_RANGE | TASK_SUBTREE)))
             rec.timeout_ns = terms_of(f) ? terms_of(f)->timeout_ns : 0;
         if (f->owner && f->owner->task)
