@@ -7,6 +7,7 @@
 #   *.c *.S           objects of the library
 #   examples/X.c      a program that links libscoop.a, as a user's would
 #   bench/X.c         the same
+#   bench/scale.c     the inside with tests/sim/Y.c in the place of Y.c
 #   tests/api_X.c     the same
 #   tests/test_X.c    a program that sees the library's inside
 #   tests/sim_X.c     the inside with tests/sim/Y.c in the place of Y.c,
@@ -72,9 +73,12 @@ BASE_CFLAGS = -std=gnu11 $(FLAGS_$(BUILD)) $(WARNINGS) \
     -ffile-prefix-map=$(CURDIR)=. $(JANSSON_CFLAGS)
 
 # One set of objects serves the archive and the shared library. With hidden
-# visibility position-independent code costs next to nothing.
+# visibility position-independent code costs next to nothing.  What was just
+# written word by word must not be read in pairs: that waits for the stores.
 LIB_CFLAGS = $(BASE_CFLAGS) $(FLAGS_LIB_$(BUILD)) -fPIC -fvisibility=hidden \
-    -fno-semantic-interposition -iquote . $(CFLAGS)
+    -fno-semantic-interposition -fno-tree-slp-vectorize -iquote . $(CFLAGS)
+# What users compile against.
+HEADERS = $(OUT)/include/scoop.h $(OUT)/include/scoop_macros.h
 INSIDE_CFLAGS = $(BASE_CFLAGS) -iquote . -I$(OUT)/include $(CFLAGS)
 
 # Never -I. : our error.h or signal.h would stand in for the system's.
@@ -121,10 +125,11 @@ CHECKS := $(call narrow,$(wildcard scripts/check-*.sh))
 KEEP_asan := $(OUT)/tests/keep_loaded.o
 KEEP := $(KEEP_$(BUILD))
 
-USER_OBJECTS := $(KEEP_asan) $(patsubst %.c,$(OUT)/%.o,$(wildcard examples/*.c bench/*.c \
-    tests/api_*.c))
-INSIDE_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/test_*.c \
-    tests/sim_*.c tests/sim/*.c tests/sim/*/*.c))
+SIM_BENCHES := $(OUT)/bench/scale
+USER_OBJECTS := $(KEEP_asan) $(filter-out $(SIM_BENCHES:%=%.o),\
+    $(patsubst %.c,$(OUT)/%.o,$(wildcard examples/*.c bench/*.c tests/api_*.c)))
+INSIDE_OBJECTS := $(SIM_BENCHES:%=%.o) $(patsubst %.c,$(OUT)/%.o,\
+    $(wildcard tests/test_*.c tests/sim_*.c tests/sim/*.c tests/sim/*/*.c))
 SIM_ROOMS := $(basename $(notdir $(wildcard tests/sim/*.c)))
 SIM_OBJECTS := $(patsubst %,$(OUT)/tests/sim/%.o,$(SIM_ROOMS)) \
     $(filter-out $(foreach room,$(SIM_ROOMS),$(OUT)/$(room).o \
@@ -190,7 +195,7 @@ check-all: ## check, then everything slower
 	$(AGAIN) check-tsan
 	$(AGAIN) check-valgrind
 
-bench: all $(BENCHES) ## measure; prints figures, judges nothing (T=name: some)
+bench: all $(BENCHES) ## measure: figures, a table, plots; judges nothing (T=name: some)
 	@OUT='$(OUT)' EXAMPLES='$(EXAMPLE_DIR)' bench/run $(T)
 
 analyze: ## cppcheck and clang-tidy over the library
@@ -239,7 +244,7 @@ $(OBJECTS) $(USER_OBJECTS) $(INSIDE_OBJECTS): $(OUT)/flags Makefile
 $(OBJECTS): COMPILE = $(CC) $(LIB_CFLAGS)
 $(INSIDE_OBJECTS): COMPILE = $(CC) $(INSIDE_CFLAGS)
 $(USER_OBJECTS): COMPILE = $(CC) $(USER_CFLAGS)
-$(INSIDE_OBJECTS) $(USER_OBJECTS): | $(OUT)/include/scoop.h
+$(INSIDE_OBJECTS) $(USER_OBJECTS): | $(HEADERS)
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
@@ -251,8 +256,8 @@ $(OUT)/%.o: %.S
 	$(call say,CC,$@)
 	$(Q)$(COMPILE) -MMD -MP -c $< -o $@
 
-# A directory with this one header: what users compile against.
-$(OUT)/include/scoop.h: scoop.h
+# A directory with the public headers alone: what users compile against.
+$(HEADERS): $(OUT)/include/%: %
 	@mkdir -p $(@D)
 	@cp $< $@
 
@@ -268,7 +273,7 @@ $(OUT)/scoop-all.o: $(OBJECTS)
 	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='scoop_*' $@.tmp $@
 	@rm -f $@.tmp
 
-$(ARCHIVE): $(OUT)/scoop-all.o | $(OUT)/include/scoop.h
+$(ARCHIVE): $(OUT)/scoop-all.o | $(HEADERS)
 	@rm -f $@
 	$(call say,AR,$@)
 	$(Q)$(AR) rcsD $@ $<
@@ -293,7 +298,7 @@ $(EXAMPLES): $(EXAMPLE_DIR)/%: $(OUT)/examples/%.o $(KEEP) $(ARCHIVE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) $^ -o $@ $(call link_line,$<) $(LIBS)
 
-$(API_TESTS) $(BENCHES): %: %.o $(KEEP) $(ARCHIVE)
+$(API_TESTS) $(filter-out $(SIM_BENCHES),$(BENCHES)): %: %.o $(KEEP) $(ARCHIVE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) $^ -o $@ $(call link_line,$<) $(LIBS)
 
@@ -303,9 +308,9 @@ $(UNIT_TESTS): %: %.o $(KEEP) $(INSIDE)
 
 $(OUT)/tests/sim_api: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/api/*.c))
 
-$(SIM_TESTS): %: %.o $(KEEP) $(SIM_OBJECTS)
+$(SIM_TESTS) $(SIM_BENCHES): %: %.o $(KEEP) $(SIM_OBJECTS)
 	$(call say,LD,$@)
-	$(Q)$(LINK) $^ -o $@ $(LIBS)
+	$(Q)$(LINK) $^ -o $@ $(call link_line,$<) $(LIBS)
 
 # ---- Installation --------------------------------------------------------
 
@@ -314,7 +319,7 @@ SO_MAJOR = libscoop.so.$(firstword $(subst ., ,$(VERSION)))
 
 install: $(ARCHIVE) $(SHARED) ## header, libraries, manual, pkg-config file
 	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig
-	install -m 644 scoop.h $(DESTDIR)$(INCLUDEDIR)/scoop.h
+	install -m 644 scoop.h scoop_macros.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(ARCHIVE) $(DESTDIR)$(LIBDIR)/libscoop.a
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/$(SO_FULL)
 	ln -sf $(SO_FULL) $(DESTDIR)$(LIBDIR)/$(SO_MAJOR)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* broker.c -- rank 0's second job: first placement, the farm's end
  *
- * First placement: when a farm starts all ranks are hungry, and rank 0 knows
- * it without being told.  So its list of hungry nodes is full from the start,
- * and the root's first tasks go out to all nodes, half of what there is to
- * each, before any of them has asked.
+ * First placement: when a farm starts all nodes are hungry, and all know it
+ * without being told.  So each is on the lists of its lifelines from the start,
+ * and all are on that of rank 0's node: the root's first tasks go out to them,
+ * half of what there is to each, before any of them has asked, and those that
+ * were fed feed others.
  *
  * The end: once the root has returned, rank 0 sends out waves (term.c) until
  * one finds that no task and no message is left, then says STOP.  If tasks are
@@ -18,15 +19,20 @@
 #include "runtime.h"
 #include "worker.h"
 
+/* Nodes that rank 0 feeds; a part of its list, which others need as well. */
+#define FIRST_MAX ((int)NODE_HUNGRY_MAX / 2)
+
 void broker_start(struct runtime *rt)
 {
     struct node *n = &rt->node;
 
-    if (rt->rank || !rt->config.lifelines || !rt->config.steal_remote)
+    if (n->local || !rt->config.lifelines || !rt->config.steal_remote)
         return;
-    for (int node = 0; node < n->nodes; node++)
-        if (node != n->my_node && !node_hungry_add(n, n->watcher[node]))
-            return; /* full: the others find work by their lifelines */
+    for (int k = 0; k < steal_lifelines(n->nodes); k++)
+        node_hungry_add(n,
+                        n->watcher[steal_lifeline_to(n->my_node, n->nodes, k)]);
+    for (int i = 1; !rt->rank && i < n->nodes && i < FIRST_MAX; i++)
+        node_hungry_add(n, n->watcher[(n->my_node + i) % n->nodes]);
 }
 
 static void down(struct runtime *rt, unsigned type, const void *body)

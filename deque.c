@@ -108,6 +108,7 @@
 #endif
 
 #define ARRAY_START 256u /* pointers, a power of two */
+#define KIN_MAX 16u      /* so many are looked at by a theft by kin */
 
 _Static_assert(DEQUE_SLOTS_MAX < 1u << 12, "count has 12 bits");
 _Static_assert((1u << 20) % DEQUE_SLOTS_MAX == 0, "top's wrap keeps the slot");
@@ -245,6 +246,32 @@ static unsigned pick_count(uint64_t word, unsigned max, unsigned tries)
     return n < max ? n : max;
 }
 
+static void read_kin(struct deque_shared *shared, uint32_t at, uint64_t *words)
+{
+    const struct deque_slot *slot = slot_at(shared, shared->slots, at);
+
+    for (unsigned i = 0; i < DEQUE_KIN_WORDS; i++)
+        words[i] = atomic_load_explicit(&slot->word[i], memory_order_relaxed);
+}
+
+/* How many of the oldest records are kin, up to KIN_MAX: as many count as all.
+ * It may be nonsense as well. */
+static unsigned count_kin(struct deque_shared *shared, uint64_t word, int owner,
+                          deque_kin_fn *are_kin)
+{
+    uint64_t first[DEQUE_KIN_WORDS], other[DEQUE_KIN_WORDS];
+    uint32_t top = deque_word_top(word);
+    unsigned count = deque_word_count(word), n = 1;
+
+    read_kin(shared, top, first);
+    for (; n < count && n < KIN_MAX; n++) {
+        read_kin(shared, top + n, other);
+        if (!are_kin(first, other, owner))
+            return n;
+    }
+    return count;
+}
+
 /* Copies n records from `top` on, returns the low 32 bits of their position.
  * All of it may be nonsense if the CAS is going to fail. */
 static uint32_t copy_records(struct deque_shared *shared, uint32_t top,
@@ -302,6 +329,7 @@ int deque_init_at(struct deque *d, struct deque_shared *shared, uint32_t slots,
         .split = pos,
         .top = pos,
         .reclaimed = pos,
+        .take_back = DEQUE_TAKE_BACK,
         .shared = shared,
         .slots = slots,
     };
@@ -359,8 +387,8 @@ struct deque_item *deque_pop_public(struct deque *d)
             see_top(d, word);
             return NULL;
         }
-        if (n > DEQUE_TAKE_BACK)
-            n = DEQUE_TAKE_BACK;
+        if (n > d->take_back)
+            n = d->take_back;
     } while (!atomic_compare_exchange_strong_explicit(
         &d->shared->word, &word,
         deque_word(deque_word_tag(word) + 1, deque_word_top(word),
@@ -457,9 +485,10 @@ bool deque_is_stuck(struct deque *d, uint64_t *pos)
 
 /* --- The thief's end ----------------------------------------------------- */
 
-unsigned deque_steal(struct deque_shared *shared, int thief,
-                     struct deque_record *out, unsigned max,
-                     struct deque_claim *claim, int victim)
+static inline unsigned take(struct deque_shared *shared, int thief,
+                            struct deque_record *out, unsigned max,
+                            struct deque_claim *claim, int victim, int owner,
+                            deque_kin_fn *are_kin)
 {
     uint64_t word = atomic_load_explicit(&shared->word, memory_order_acquire);
 
@@ -467,6 +496,10 @@ unsigned deque_steal(struct deque_shared *shared, int thief,
         unsigned n = pick_count(word, max, tries);
         if (n == 0)
             break;
+        if (are_kin && n > 1) {
+            unsigned kin = (count_kin(shared, word, owner, are_kin) + 1) / 2;
+            n = kin < n ? kin : n;
+        }
 
         uint32_t pos = copy_records(shared, deque_word_top(word), n, out);
         if (claim != NULL)
@@ -484,6 +517,21 @@ unsigned deque_steal(struct deque_shared *shared, int thief,
     if (claim != NULL)
         deque_claim_clear(claim);
     return 0;
+}
+
+unsigned deque_steal(struct deque_shared *shared, int thief,
+                     struct deque_record *out, unsigned max,
+                     struct deque_claim *claim, int victim)
+{
+    return take(shared, thief, out, max, claim, victim, 0, NULL);
+}
+
+unsigned deque_steal_kin(struct deque_shared *shared, int thief,
+                         struct deque_record *out, unsigned max,
+                         struct deque_claim *claim, int victim, int owner,
+                         deque_kin_fn *are_kin)
+{
+    return take(shared, thief, out, max, claim, victim, owner, are_kin);
 }
 
 bool deque_claim_covers(const struct deque_claim *claim, int victim,

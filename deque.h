@@ -34,7 +34,7 @@
 #define DEQUE_SLOTS_MAX 2048u /* from this to that */
 #define DEQUE_SLOT_BYTES 192u /* a record is at most this long */
 #define DEQUE_SLOT_WORDS (DEQUE_SLOT_BYTES / 8)
-#define DEQUE_TAKE_BACK 8u   /* what the owner takes back at a time */
+#define DEQUE_TAKE_BACK 8u   /* what the owner takes back at a time, at most */
 #define DEQUE_STEAL_TRIES 4u /* races a thief loses before it gives up */
 #define DEQUE_ID_MAX ((1 << 20) - 2) /* largest id of a thief or deque */
 
@@ -96,8 +96,9 @@ struct deque {
     uint64_t first;
     uint64_t reclaimed;
     uint64_t split;
-    uint64_t top;   /* as last seen; thieves move it */
-    uint64_t holes; /* NULLs in [first, bottom) */
+    uint64_t top;       /* as last seen; thieves move it */
+    uint64_t holes;     /* NULLs in [first, bottom) */
+    uint32_t take_back; /* the owner may change it: 1 to DEQUE_TAKE_BACK */
     struct deque_shared *shared;
     uint32_t slots; /* of the ring */
 };
@@ -138,8 +139,8 @@ static inline int deque_push(struct deque *d, struct deque_item *item)
     return 0;
 }
 
-/* Takes the newest item. When none is private, takes back up to
- * DEQUE_TAKE_BACK public ones first. NULL: empty. */
+/* Takes the newest item. When none is private, takes back up to `take_back`
+ * public ones first. NULL: empty. */
 static inline struct deque_item *deque_pop(struct deque *d)
 {
     while (d->bottom != d->first) {
@@ -243,6 +244,19 @@ static inline unsigned deque_public_count(const struct deque_shared *shared)
  * deque_claim_clear. Ids are 0 to DEQUE_ID_MAX. */
 unsigned deque_steal(struct deque_shared *, int thief, struct deque_record *out,
                      unsigned max, struct deque_claim *claim, int victim);
+
+/* The same, but of records that are not all kin only the older half of the
+ * oldest kin.  The oldest are the largest there are as a rule, and half of them
+ * is about half of the work, where half of all would leave the victim with
+ * crumbs, and a thief itself a moment later.  `are_kin` sees the first
+ * DEQUE_KIN_WORDS of two records, which may be nonsense: what follows from it
+ * is dropped then. */
+#define DEQUE_KIN_WORDS 3u
+typedef bool deque_kin_fn(const uint64_t *, const uint64_t *, int owner);
+unsigned deque_steal_kin(struct deque_shared *, int thief,
+                         struct deque_record *out, unsigned max,
+                         struct deque_claim *claim, int victim, int owner,
+                         deque_kin_fn *are_kin);
 
 static inline void deque_claim_clear(struct deque_claim *claim)
 {

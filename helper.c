@@ -30,6 +30,8 @@
 
 #include "clock.h"
 #include "holder.h"
+#include "lanes.h"
+#include "loan.h"
 #include "runtime.h"
 #include "signals.h"
 #include "transfer.h"
@@ -140,10 +142,8 @@ static bool pass_on(struct helper *h, struct net_message *m)
 
     if (!transfer_pass_on(&rt->node, rt->net, m))
         return false;
-    if (!was_asked) {
-        atomic_store(&rt->was_passed_by, true);
+    if (!was_asked)
         return true;
-    }
     put_aside(h, &(struct net_message){.type = WIRE_EMPTY,
                                        .src = m->src,
                                        .body = &no_tasks});
@@ -154,6 +154,9 @@ static void serve(void *ctx, struct net_message *m)
 {
     struct helper *h = ctx;
 
+    if ((m->type == WIRE_STEAL || m->type == WIRE_HUNGRY) &&
+        !lanes_has_loot(h->rt->node.me, false))
+        loan_serve(h->rt);
     if (transfer_serve(&h->rt->node, h->rt->net, m) || shared_serve(h->rt, m))
         return;
     if (m->type == WIRE_TASKS && is_away(h) && pass_on(h, m))
@@ -242,6 +245,8 @@ static void *help(void *arg)
 
     while (!atomic_load(&h->is_stopping)) {
         net_helper_poll(h->rt->net, serve, h);
+        if (loan_is_asked(&h->rt->node))
+            loan_serve(h->rt);
         if (is_away(h)) {
             if (helper_has_mail(h))
                 pass_on_kept(h);

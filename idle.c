@@ -29,6 +29,9 @@
 
 #define ASK_AGAIN_NS 10000000u /* a rank whom nobody would wake */
 #define STUCK_NS 200000u       /* a thief that was stopped in the middle */
+#define YIELD_AFTER_NS 5000u   /* without work */
+#define LOOKS 8u               /* for mail alone between two looks around */
+#define VICTIMS 4u             /* that a thief compares */
 
 void idle_relax(void)
 {
@@ -37,19 +40,32 @@ void idle_relax(void)
 #endif
 }
 
+/* Of the first few that have something, the one that has most: of a tree that
+ * is searched depth first it has the most work, since its queue is the longer
+ * the nearer to the root its oldest task stands. */
 static bool rob_mates(struct runtime *rt, int from)
 {
     const struct node *n = &rt->node;
+    unsigned most = 0, seen = 0;
+    int victim = -1;
 
     for (int i = 0; i < n->locals; i++) {
         int local = (from + i) % n->locals;
-        if (local == n->local || !lanes_has_loot(node_block(n, local), true))
+        struct node_block *b = node_block(n, local);
+        if (local == n->local || !lanes_has_loot(b, true))
             continue;
-        if (transfer_rob(rt, local)) {
-            return true;
+        unsigned count = deque_public_count(lanes_ring(b, LANES_MAIN));
+        if (victim < 0 || count > most) {
+            victim = local;
+            most = count;
         }
+        if (++seen == VICTIMS)
+            break;
     }
-    return false;
+    unsigned loot = victim < 0 ? 0 : transfer_rob(rt, victim);
+    if (loot && loot < WORKER_LOOT) /* not much is left */
+        loan_ask(&rt->node, victim);
+    return loot > 0;
 }
 
 /* Asks the mates for what they keep private. */
@@ -59,6 +75,8 @@ static void want(struct runtime *rt)
 
     for (int i = 0; i < n->locals; i++) {
         struct node_block *b = node_block(n, i);
+        if (i != n->local)
+            loan_ask(&rt->node, i);
         if (i != n->local &&
             !atomic_load_explicit(&b->wanted, memory_order_relaxed) &&
             !atomic_load_explicit(&b->asleep, memory_order_relaxed))
@@ -99,13 +117,14 @@ static void watch(struct runtime *rt)
     dump_state(rt);
 }
 
-/* Whether a mate has something to rob. */
+/* Whether a mate has something to rob, or will have in a moment. */
 static bool has_loot(const struct runtime *rt)
 {
     const struct node *n = &rt->node;
 
     for (int i = 0; i < n->locals; i++)
-        if (i != n->local && lanes_has_loot(node_block(n, i), true))
+        if (i != n->local && (lanes_has_loot(node_block(n, i), true) ||
+                              atomic_load(&node_block(n, i)->hidden)))
             return true;
     return false;
 }
@@ -171,11 +190,61 @@ static bool is_one_too_many(struct runtime *rt)
     return crowd_room(n) < 0 && (n->nodes == 1 || has_loot(rt));
 }
 
+/* Between two looks.  The kernel may have put this rank and the one that it
+ * waits for on one CPU, where a wake-up likes to leave them: so before long
+ * it lets others run, which costs 0.3 us where there are none. */
+static void linger(struct runtime *rt, uint64_t now_ns)
+{
+    if (now_ns - rt->steal.dry_since_ns > YIELD_AFTER_NS)
+        node_yield();
+    idle_relax();
+    if (rt->node.nodes > 1)
+        return; /* what it waits for may come by MPI */
+    for (unsigned i = 1; i < LOOKS && !node_has_mail(&rt->node); i++)
+        idle_relax();
+}
+
+/* Registers with the lifelines that this node is not registered with, or not
+ * any more.  One rank does so for all of its node: what it is sent the others
+ * take from it.  Where the memory for a message is short it stays undone. */
+static void register_node(struct runtime *rt)
+{
+    struct node *n = &rt->node;
+    struct wire_hungry hungry = {rt->rank, 0};
+    int k;
+
+    while (rt->config.lifelines && rt->config.steal_remote &&
+           (k = node_mend(n)) >= 0) {
+        int to = n->watcher[steal_lifeline(n->my_node, n->nodes, k)];
+        if (!net_send(rt->net, to, WIRE_HUNGRY, &hungry, NULL, 0, NET_COPY))
+            continue;
+        node_cut(n, k);
+        break;
+    }
+}
+
+/* For all who have nothing to do here: they take it from this rank then. */
+static uint32_t loot_wanted(const struct runtime *rt)
+{
+    unsigned idle = node_idle(&rt->node) + 1;
+
+    return rt->node.locals > 1 && idle < WORKER_LOOT ? idle : WORKER_LOOT;
+}
+
+static struct steal_step next_step(struct runtime *rt, uint64_t now_ns)
+{
+    struct steal_step step = steal_next(&rt->steal, now_ns);
+
+    if (step.what == STEAL_ASK && !node_may_ask(&rt->node, now_ns))
+        step = steal_put_off(&rt->steal, now_ns); /* a mate has asked */
+    return step;
+}
+
 static bool try_step(struct runtime *rt)
 {
-    struct steal_step step = steal_next(&rt->steal, clock_now_ns());
+    uint64_t now_ns = clock_now_ns();
+    struct steal_step step = next_step(rt, now_ns);
     struct wire_steal ask = {rt->rank, WORKER_LOOT};
-    struct wire_hungry hungry = {rt->rank, 0};
 
     switch (step.what) {
     case STEAL_MATES:
@@ -185,17 +254,19 @@ static bool try_step(struct runtime *rt)
         break;
     case STEAL_ASK:
         rt->stats.steals_tried++;
-        if (net_send(rt->net, step.whom, WIRE_STEAL, &ask, NULL, 0, NET_COPY))
-            steal_answered(&rt->steal, false);
-        break;
-    case STEAL_REGISTER:
-        net_send(rt->net, step.whom, WIRE_HUNGRY, &hungry, NULL, 0, NET_COPY);
+        ask.most = loot_wanted(rt);
+        if (net_send(rt->net, step.whom, WIRE_STEAL, &ask, NULL, 0, NET_COPY)) {
+            steal_answered(&rt->steal);
+            node_asked(&rt->node);
+        }
         break;
     case STEAL_WAIT:
-        idle_relax();
+        linger(rt, now_ns);
         break;
     case STEAL_REST:
+        register_node(rt);
         rest(rt);
+        steal_rested(&rt->steal, clock_now_ns() - now_ns);
         steal_woken(&rt->steal, clock_now_ns());
         break;
     }
@@ -209,9 +280,7 @@ void idle_search(struct runtime *rt)
 
     atomic_fetch_add(&rt->node.head->searching, 1);
     call_come_back(rt);
-    if (atomic_exchange(&rt->was_passed_by, false))
-        steal_fed(&rt->steal); /* its place on a list is used up */
-    steal_begin(&rt->steal, since_ns);
+    steal_begin(&rt->steal, since_ns, since_ns - rt->progress_ns);
     while (!worker_look_around(rt, true)) {
         queue_reclaim(rt); /* a guest that was robbed still counts as here */
         if (!link_is_empty(&rt->worker.ready) || callback_is_due(rt))
@@ -234,6 +303,7 @@ void idle_search(struct runtime *rt)
         atomic_load(&rt->node.head->sleepers) && has_loot(rt))
         offer_call_one(&rt->node);
     rt->progress_ns = rt->attended_ns = clock_now_ns();
+    steal_end(&rt->steal, rt->progress_ns);
     rt->idle_ns += rt->progress_ns - since_ns;
     if (rt->trace)
         trace_add(rt->trace, TRACE_IDLE, "no work", 0, since_ns,

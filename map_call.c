@@ -49,7 +49,7 @@ static void wait_job(struct runtime *rt, struct map_job *job,
 /* The caller goes: its pieces are nobody's any more. */
 static void leave(struct runtime *rt, struct map_job *job)
 {
-    struct link *head = &job->owner->children, *next;
+    struct link *head = frame_children(job->owner), *next;
 
     job->owner = NULL;
     job->item_status = NULL;
@@ -63,9 +63,8 @@ static void leave(struct runtime *rt, struct map_job *job)
     }
 }
 
-/* NULL: no memory. */
-static struct map_job *new_job(struct runtime *rt,
-                               const struct map_order *order)
+struct map_job *map_new_job(const struct map_order *order, struct frame *owner,
+                            uint64_t path)
 {
     const struct scoop_task *task = order->task;
     struct map_sizes size = map_sizes_of(task, &order->range);
@@ -80,9 +79,9 @@ static struct map_job *new_job(struct runtime *rt,
     job->in_size = size.in;
     job->out_size = size.out;
     job->n = job->remaining = order->n;
-    job->path = call_next_path(rt->frame);
+    job->path = path;
     job->users = 1;
-    job->owner = rt->frame;
+    job->owner = owner;
     job->range = order->range;
     job->chunk = order->options.chunk < UINT32_MAX
                      ? (uint32_t)order->options.chunk
@@ -136,6 +135,17 @@ int map_check_wanted(struct runtime *rt)
                         "the task that calls was cancelled");
 }
 
+int map_finish(struct runtime *rt, struct map_job *job, uint64_t deadline_ns)
+{
+    wait_job(rt, job, deadline_ns);
+    int status = conclude(rt, job);
+    progress_end(rt, &job->progress);
+    job->owner = NULL;
+    job->item_status = NULL;
+    map_let_go(job);
+    return status;
+}
+
 int map_run(struct runtime *rt, const struct map_order *order)
 {
     const struct scoop_map_options *o = &order->options;
@@ -143,7 +153,10 @@ int map_run(struct runtime *rt, const struct map_order *order)
 
     if (err)
         return err;
-    struct map_job *job = new_job(rt, order);
+    if (map_is_short(rt, order))
+        return map_run_short(rt, order);
+    struct map_job *job =
+        map_new_job(order, rt->frame, call_next_path(rt->frame));
     struct future *whole = job ? map_new_piece(rt, job, 0, order->n) : NULL;
 
     if (!whole) {
@@ -159,13 +172,7 @@ int map_run(struct runtime *rt, const struct map_order *order)
         map_run_piece(rt, whole);
     else if (queue_push(rt, whole))
         map_drop_piece(rt, whole, SCOOP_ENOMEM, NULL);
-    wait_job(rt, job, order->deadline_ns);
-    int status = conclude(rt, job);
-    progress_end(rt, &job->progress);
-    job->owner = NULL;
-    job->item_status = NULL;
-    map_let_go(job);
-    return status;
+    return map_finish(rt, job, order->deadline_ns);
 }
 
 /* ---- The public call -------------------------------------------------- */

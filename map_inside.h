@@ -52,6 +52,20 @@ struct map_order {
     struct scoop_map_options options;
 };
 
+/* A range whose items this rank is running. */
+struct map_range {
+    struct link link; /* rt->ranges; alone: there is nothing to divide */
+    struct future *piece;
+    const struct frame *frame;     /* of its items */
+    const struct map_order *order; /* of a map without a job; else NULL */
+};
+
+static inline struct map_range *map_range_of_link(struct link *l)
+{
+    return (struct map_range *)(void *)((char *)l -
+                                        offsetof(struct map_range, link));
+}
+
 /* Blocks until done; 0 or a code, with the caller's last error set. */
 int map_run(struct runtime *rt, const struct map_order *order);
 
@@ -71,13 +85,36 @@ struct map_sizes {
 struct map_sizes map_sizes_of(const struct scoop_task *type,
                               const struct task_range *range);
 
+/* A job for the next map of the frame `owner`, which has one user, the caller;
+ * NULL: no memory. */
+struct map_job *map_new_job(const struct map_order *order, struct frame *owner,
+                            uint64_t path);
+/* Waits for it and lets go of it: what map_run() returns. */
+int map_finish(struct runtime *rt, struct map_job *job, uint64_t deadline_ns);
+
 struct future *map_new_piece(struct runtime *rt, struct map_job *job,
                              uint64_t first, uint64_t count);
 void map_let_go(struct map_job *job);
+/* A home piece of which nothing is left. */
+void map_end_piece(struct runtime *rt, struct future *f);
+/* Queues the upper half of a running piece, for thieves. */
+void map_split(struct runtime *rt, struct future *f);
 
 /* Items [first, first + count) of the job have ended with that status. */
 void map_fail_take(struct runtime *rt, struct map_job *job, uint64_t first,
                    uint64_t count, int status, struct error *error);
+
+/* ---- Short maps, what is given away: map_short.c ---------------------- */
+
+#define MAP_SHORT_ITEMS 64u
+#define MAP_SPLIT_NS 5000u /* a range that takes less is not worth a steal */
+
+/* Whether map_run_short() can do it, which does what map_run() does. */
+bool map_is_short(const struct runtime *rt, const struct map_order *order);
+int map_run_short(struct runtime *rt, const struct map_order *order);
+/* Nothing is queued: splits a part off the oldest of the ranges that are
+ * running, or of `own`, which is one of them. */
+void map_share(struct runtime *rt, struct map_range *own);
 
 /* ---- What a guest has to tell: map_report.c --------------------------- */
 

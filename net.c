@@ -61,6 +61,8 @@
 #define LOOK_SHARE 20u
 #define LOOK_MIN_NS UINT64_C(1000)
 #define LOOK_MAX_NS UINT64_C(20000)
+/* The helper leaves MPI alone when the main thread has looked so lately. */
+#define MAIN_LOOKS_NS LOOK_MAX_NS
 /* So many may be spared the reading of the clock if the last so many came
  * faster than that. */
 #define LOOK_SKIP 8u
@@ -439,7 +441,7 @@ static void set_look(struct net *net, uint64_t now_ns, uint64_t cost_ns)
     atomic_store_explicit(&net->look_ns, now_ns + gap_ns, memory_order_relaxed);
 }
 
-static void look_at_mpi(struct net *net)
+static void look_at_mpi(struct net *net, bool is_main)
 {
     uint64_t from_ns;
 
@@ -449,6 +451,8 @@ static void look_at_mpi(struct net *net)
     from_ns = clock_now_ns();
     if (!is_look_due(net, from_ns))
         return;
+    if (is_main)
+        atomic_store_explicit(&net->main_ns, from_ns, memory_order_relaxed);
     ferry_poll(net->ferry);
     cast_poll(&net->cast);
     uint64_t now_ns = clock_now_ns();
@@ -461,7 +465,7 @@ static unsigned pump(struct net *net, bool is_main)
     if (is_main && number(&net->selves))
         open_self(net);
     open_mail(net);
-    look_at_mpi(net);
+    look_at_mpi(net, is_main);
     if (number(&net->mails))
         retry_mail(net);
     return net->delivered;
@@ -518,12 +522,25 @@ unsigned net_poll(struct net *net)
     return delivered;
 }
 
+/* A main thread that looks for itself must not find the pump taken: it would
+ * have to sleep until the helper, which may be on no CPU, lets go of it.  Mail
+ * of the node is another matter: the helper was called for it. */
+static bool is_main_looking(const struct net *net)
+{
+    uint64_t main_ns =
+        atomic_load_explicit(&net->main_ns, memory_order_relaxed);
+
+    return !node_has_mail(net->node) && main_ns &&
+           clock_now_ns() - main_ns < MAIN_LOOKS_NS;
+}
+
 unsigned net_helper_poll(struct net *net, net_deliver_fn *deliver, void *ctx)
 {
     net_deliver_fn *main_deliver;
     void *main_ctx;
 
-    if (!net->is_locked || pthread_mutex_trylock(&net->pump))
+    if (!net->is_locked || is_main_looking(net) ||
+        pthread_mutex_trylock(&net->pump))
         return 0;
     main_deliver = net->deliver;
     main_ctx = net->ctx;

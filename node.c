@@ -118,6 +118,7 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 #define PAGE 4096u
+#define ASK_PATIENCE_NS 100000u /* longer than an answer takes mostly */
 #define WHY_SIZE 256u
 #define LEN_BITS 14
 #define WHO_BITS 12
@@ -684,6 +685,11 @@ bool node_wake(struct node *node, int local)
     return wake(node, node_block(node, local));
 }
 
+void node_yield(void)
+{
+    sched_yield();
+}
+
 bool node_wake_one(struct node *node)
 {
     _Atomic uint32_t *sleepers = &node->head->sleepers;
@@ -787,6 +793,42 @@ int node_hungry_take(struct node *node)
                               memory_order_relaxed);
         return (int)(name - 1);
     }
+    return -1;
+}
+
+bool node_may_ask(struct node *node, uint64_t now_ns)
+{
+    _Atomic uint64_t *ask_ns = &node->head->ask_ns;
+    uint64_t when_ns = atomic_load_explicit(ask_ns, memory_order_relaxed);
+
+    return now_ns >= when_ns &&
+           atomic_compare_exchange_strong_explicit(ask_ns, &when_ns,
+                                                   now_ns + ASK_PATIENCE_NS,
+                                                   memory_order_relaxed,
+                                                   memory_order_relaxed);
+}
+
+void node_asked(struct node *node)
+{
+    atomic_store_explicit(&node->head->ask_ns, 0, memory_order_relaxed);
+}
+
+void node_cut(struct node *node, int lifeline)
+{
+    atomic_fetch_or_explicit(&node->head->cut, 1u << lifeline,
+                             memory_order_relaxed);
+}
+
+int node_mend(struct node *node)
+{
+    _Atomic uint32_t *word = &node->head->cut;
+    uint32_t cut = atomic_load_explicit(word, memory_order_relaxed);
+
+    while (cut)
+        if (atomic_compare_exchange_weak_explicit(word, &cut, cut & (cut - 1),
+                                                  memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return __builtin_ctz(cut);
     return -1;
 }
 

@@ -52,6 +52,9 @@ enum node_state {
     NODE_CALLED /* the helper only: awake, its next sleep ends at once */
 };
 
+/* Whether a rank in a long function has more tasks than are public. */
+enum node_hidden { NODE_HIDDEN = 1, NODE_ASKED };
+
 struct node_block {
     /* Written by whoever wakes or sleeps: futexes. */
     _Alignas(64) _Atomic uint32_t asleep; /* enum node_state */
@@ -60,6 +63,7 @@ struct node_block {
     /* Written by hungry ranks, cleared by the owner, who reads it at every
      * push: publish what you keep private. */
     _Alignas(64) _Atomic uint32_t wanted;
+    _Atomic uint32_t hidden; /* enum node_hidden: see loan.c */
     /* The owner's beat: counts how often it looked round.  Others read it. */
     _Alignas(64) _Atomic uint64_t beat;
     /* What a sentry saw the last time: crowd.c. */
@@ -85,6 +89,11 @@ struct node_head {
     _Atomic uint64_t watched_ns;             /* when one last did */
     _Alignas(64) _Atomic uint32_t searching; /* ranks awake without work */
     _Atomic uint32_t called; /* and sleepers that were woken to search */
+    /* Lifelines (steal.c), a bit each, that this node is not registered with
+     * because they have sent tasks.  None when the farm starts. */
+    _Atomic uint32_t cut;
+    /* When a rank of this node may ask another node for work again. */
+    _Alignas(64) _Atomic uint64_t ask_ns;
     _Alignas(64) _Atomic uint32_t hungry; /* entries below, about */
     _Atomic uint32_t hungry_rank[NODE_HUNGRY_MAX];
     /* During node_open: the CPUs that any rank of the node may use. */
@@ -147,6 +156,8 @@ void node_rise(struct node *node);
  * when nobody sleeps; where one has just been made, look at head->sleepers.
  * Wakes the rank if it dozes or sleeps; true if it did. */
 bool node_wake(struct node *node, int local);
+/* Lets others run on this CPU, if any would. */
+void node_yield(void);
 /* Wakes one sleeper of the node, if any; true if it did. */
 bool node_wake_one(struct node *node);
 /* The helper thread's own sleep: until an urgent message, node_wake_helper()
@@ -160,6 +171,23 @@ void node_wake_helper(struct node *node, int local);
  * at head->hungry after publishing work and a fence, cannot both see none. */
 bool node_hungry_add(struct node *node, int rank);
 int node_hungry_take(struct node *node); /* a rank, or -1 */
+
+/* Whether this rank may ask another node now, for all of its own: one does so
+ * at a time.  It ends with node_asked(), when the answer has come, or by itself
+ * where that takes long: the asker may have found other work meanwhile. */
+bool node_may_ask(struct node *node, uint64_t now_ns);
+void node_asked(struct node *node);
+/* How many ranks of this node are without work, about. */
+static inline unsigned node_idle(const struct node *node)
+{
+    return atomic_load_explicit(&node->head->searching, memory_order_relaxed) +
+           atomic_load_explicit(&node->head->sleepers, memory_order_relaxed);
+}
+
+/* A lifeline of this node has been used up; node_mend() gives one that has, to
+ * be registered with anew, or -1. */
+void node_cut(struct node *node, int lifeline);
+int node_mend(struct node *node);
 
 /* Set up.  node_open maps or makes the segment: collective over the node,
  * through the two callbacks (net.c has the means), which a rank that is alone

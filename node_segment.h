@@ -22,11 +22,12 @@ struct node_segment { /* all zero: none */
     char name[NODE_SEGMENT_NAME]; /* "": there is none to be forgotten */
 };
 
-/* So many bytes of zeroes, writable, with their memory: what does not fit is
- * an error here and not a SIGBUS later.  0, SCOOP_ENOMEM or SCOOP_ESYSTEM;
- * then nothing is left of it.  len is 1 at least. */
+/* So many bytes, writable, with their memory: what does not fit is an error
+ * here and not a SIGBUS later.  They are a copy of those at `from`, zeroes if
+ * that is NULL.  0, SCOOP_ENOMEM or SCOOP_ESYSTEM; then nothing is left of it.
+ * len is 1 at least. */
 int node_segment_make(struct node_segment *segment, const struct node *node,
-                      size_t len);
+                      const void *from, size_t len);
 /* Maps what another rank of the node has made, for reading. */
 int node_segment_join(struct node_segment *segment, const char *name,
                       size_t len);

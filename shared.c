@@ -385,19 +385,16 @@ static int pack(struct runtime *rt, const struct scoop_const *consts,
         at += sizeof *head;
         memcpy(at, consts[i].name, item[i].name_len);
         at += shared_padded(item[i].name_len);
-        void *to = at;
         if (head->is_large) {
-            int err =
-                node_segment_make(&ask->segment[i], &rt->node, item[i].len);
+            int err = node_segment_make(&ask->segment[i], &rt->node,
+                                        item[i].data, item[i].len);
             if (err)
                 return err;
             memcpy(head->segment, ask->segment[i].name, sizeof head->segment);
-            to = ask->segment[i].data;
-        } else {
+        } else if (item[i].len) {
+            memcpy(at, item[i].data, item[i].len);
             at += shared_padded(item[i].len);
         }
-        if (item[i].len)
-            memcpy(to, item[i].data, item[i].len);
     }
     return 0;
 }

@@ -164,7 +164,7 @@ static int prepare_large(struct runtime *rt, struct shared_part *part,
     }
     if (is_ours || !is_watcher(rt))
         return node_segment_join(&part->segment, head->segment, len);
-    int err = node_segment_make(&part->segment, &rt->node, len);
+    int err = node_segment_make(&part->segment, &rt->node, NULL, len);
     if (err)
         return err;
     memcpy(head->segment, part->segment.name, sizeof head->segment);

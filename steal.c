@@ -7,7 +7,8 @@
  *   1. look into the deques of its node: some loads, no message;
  *   2. ask a few random nodes, one at a time, by message, looking at its own
  *      node again while the answer is under way;
- *   3. keep looking at its node until SCOOP_SPIN has passed;
+ *   3. keep looking at its node until SCOOP_SPIN has passed (four times as long
+ *      behind a short rest);
  *   4. register with its lifelines (Saraswat et al., Lifeline-based Global
  *      Load Balancing, PPoPP 2011): a few fixed nodes that will send work as
  *      soon as they have it, and
@@ -25,6 +26,14 @@
 #include "steal.h"
 
 #include <string.h>
+
+#define PATIENCE 4u
+/* A rank may look for work, before it rests, for a share of the time that it
+ * has worked: a sleeper is some 50 us late, and a farm of many nodes that
+ * rebalances, or ends, in a chain of such sleepers would be so for each of
+ * them. */
+#define WORK_SHARE 8u
+#define SPINS_MAX 20u
 
 static uint64_t next_random(struct steal *s)
 {
@@ -54,12 +63,33 @@ int steal_lifeline(int node, int nodes, int k)
     return (int)(((int64_t)node + ((int64_t)1 << k)) % nodes);
 }
 
+int steal_lifeline_to(int node, int nodes, int k)
+{
+    return (int)(((int64_t)node + nodes - ((int64_t)1 << k) % nodes) % nodes);
+}
+
 void steal_init(struct steal *s, const struct steal_world *world, uint64_t seed)
 {
     memset(s, 0, sizeof *s);
     s->world = *world;
     s->random = seed ^ (uint64_t)world->rank * 0xd1342543de82ef95u;
-    s->was_fed = true;
+    s->credit_ns = SPINS_MAX * world->spin_ns; /* all begin at once */
+}
+
+/* How long it looks for work before it sleeps.  A rest that is over soon has
+ * cost more than it saved, and a wake-up takes about as long as SCOOP_SPIN: two
+ * ranks that wait for each other in turn, one of which had slept once, would
+ * sleep before each answer from then on, each for want of patience as long as
+ * the other's wake-up.  So behind a short rest it looks for longer.  And what
+ * it has earned by work comes on top. */
+static uint64_t patience_ns(const struct steal *s)
+{
+    return s->world.spin_ns * (s->is_patient ? PATIENCE : 1) + s->credit_ns;
+}
+
+void steal_rested(struct steal *s, uint64_t ns)
+{
+    s->is_patient = ns < s->world.spin_ns * PATIENCE;
 }
 
 /* Ranks that can only be reached by message. */
@@ -73,11 +103,23 @@ static int asks(const struct steal_world *w)
     return w->remote && strangers(w) > 0 ? 2 + steal_lifelines(w->nodes) : 0;
 }
 
-void steal_begin(struct steal *s, uint64_t now_ns)
+void steal_begin(struct steal *s, uint64_t now_ns, uint64_t worked_ns)
 {
+    uint64_t most_ns = SPINS_MAX * s->world.spin_ns;
+
+    s->credit_ns += worked_ns / WORK_SHARE;
+    if (s->credit_ns > most_ns)
+        s->credit_ns = most_ns;
     s->dry_since_ns = now_ns;
     s->turn = 0;
     s->asks_left = asks(&s->world);
+}
+
+void steal_end(struct steal *s, uint64_t now_ns)
+{
+    uint64_t spent_ns = now_ns - s->dry_since_ns;
+
+    s->credit_ns -= spent_ns < s->credit_ns ? spent_ns : s->credit_ns;
 }
 
 void steal_woken(struct steal *s, uint64_t now_ns)
@@ -88,7 +130,8 @@ void steal_woken(struct steal *s, uint64_t now_ns)
     if (s->is_asking)
         return;
     s->dry_since_ns = now_ns;
-    if (!w->local || !w->lifelines)
+    s->credit_ns = 0;
+    if (!w->local || !w->has_lifelines)
         s->asks_left = asks(w);
 }
 
@@ -107,6 +150,14 @@ static int pick(struct steal *s)
     }
 }
 
+/* Nobody is to be asked, or not now. */
+static struct steal_step rest(struct steal *s, uint64_t now_ns)
+{
+    if (now_ns - s->dry_since_ns < patience_ns(s))
+        return (struct steal_step){STEAL_WAIT, -1};
+    return (struct steal_step){STEAL_REST, -1};
+}
+
 struct steal_step steal_next(struct steal *s, uint64_t now_ns)
 {
     const struct steal_world *w = &s->world;
@@ -114,7 +165,7 @@ struct steal_step steal_next(struct steal *s, uint64_t now_ns)
     if (w->local && w->locals > 1 && !(s->turn++ & 1))
         return (struct steal_step){STEAL_MATES, below(s, w->locals)};
     if (s->is_asking) /* the answer ends a rest as well */
-        return (struct steal_step){now_ns - s->dry_since_ns < w->spin_ns
+        return (struct steal_step){now_ns - s->dry_since_ns < patience_ns(s)
                                        ? STEAL_WAIT
                                        : STEAL_REST,
                                    -1};
@@ -123,27 +174,17 @@ struct steal_step steal_next(struct steal *s, uint64_t now_ns)
         s->is_asking = true;
         return (struct steal_step){STEAL_ASK, pick(s)};
     }
-    if (now_ns - s->dry_since_ns < w->spin_ns)
-        return (struct steal_step){STEAL_WAIT, -1};
-    if (w->lifelines && w->nodes > 1 && s->was_fed) {
-        s->lifelines_left = steal_lifelines(w->nodes);
-        s->was_fed = false;
-    }
-    if (s->lifelines_left > 0) {
-        int node = steal_lifeline(w->my_node, w->nodes, --s->lifelines_left);
-        return (struct steal_step){STEAL_REGISTER, w->watcher[node]};
-    }
-    return (struct steal_step){STEAL_REST, -1};
+    return rest(s, now_ns);
 }
 
-void steal_answered(struct steal *s, bool with_tasks)
+struct steal_step steal_put_off(struct steal *s, uint64_t now_ns)
+{
+    s->asks_left++;
+    s->is_asking = false;
+    return rest(s, now_ns);
+}
+
+void steal_answered(struct steal *s)
 {
     s->is_asking = false;
-    if (with_tasks)
-        s->was_fed = true;
-}
-
-void steal_fed(struct steal *s)
-{
-    s->was_fed = true;
 }

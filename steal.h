@@ -17,16 +17,15 @@ struct steal_world {
     const int32_t *watcher; /* by node */
     bool local;             /* direct stealing from mates is on */
     bool remote;            /* asking by message is on */
-    bool lifelines;
+    bool has_lifelines;     /* others will send work by themselves */
     uint64_t spin_ns;
 };
 
 enum steal_what {
-    STEAL_MATES,    /* look into the deques of the node, from `whom` on */
-    STEAL_ASK,      /* ask rank `whom` by message */
-    STEAL_REGISTER, /* tell rank `whom` that this rank is hungry */
-    STEAL_WAIT,     /* nothing new to try yet; look at the mail */
-    STEAL_REST      /* sleep */
+    STEAL_MATES, /* look into the deques of the node, from `whom` on */
+    STEAL_ASK,   /* ask rank `whom` by message */
+    STEAL_WAIT,  /* nothing new to try yet; look at the mail */
+    STEAL_REST   /* sleep */
 };
 
 struct steal_step {
@@ -38,29 +37,36 @@ struct steal {
     struct steal_world world;
     uint64_t random;
     uint64_t dry_since_ns;
+    uint64_t credit_ns; /* beyond spin_ns that it may look before it rests */
     int asks_left;      /* in this dry spell */
-    int lifelines_left; /* to register with before it rests */
     bool is_asking;     /* an answer is due */
-    bool was_fed;       /* work has come since the last registration */
+    bool is_patient;    /* its last rest was short */
     unsigned turn;
 };
 
 void steal_init(struct steal *s, const struct steal_world *world,
                 uint64_t seed);
-/* The rank has run dry. */
-void steal_begin(struct steal *s, uint64_t now_ns);
+/* The rank has run dry, after having worked for so long. */
+void steal_begin(struct steal *s, uint64_t now_ns, uint64_t worked_ns);
+/* It has work again. */
+void steal_end(struct steal *s, uint64_t now_ns);
 /* A rest has ended, and it is still dry.  Asks again only where the one who
  * woke it could not mean anything else: an answer that brought nothing must
  * not make it ask for ever. */
 void steal_woken(struct steal *s, uint64_t now_ns);
+/* How long a rest was. */
+void steal_rested(struct steal *s, uint64_t ns);
 /* What to do next. */
 struct steal_step steal_next(struct steal *s, uint64_t now_ns);
-/* An answer to STEAL_ASK has come, or tasks that nobody asked for. */
-void steal_answered(struct steal *s, bool with_tasks);
-void steal_fed(struct steal *s);
+/* It could not ask now, and will try again. */
+struct steal_step steal_put_off(struct steal *s, uint64_t now_ns);
+/* An answer to STEAL_ASK has come. */
+void steal_answered(struct steal *s);
 
 /* How many lifelines a node has, and where the k-th leads. */
 int steal_lifelines(int nodes);
 int steal_lifeline(int node, int nodes, int k);
+/* Whose k-th lifeline leads to that node. */
+int steal_lifeline_to(int node, int nodes, int k);
 
 #endif

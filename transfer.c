@@ -45,6 +45,8 @@
 
 #define TASK_WORDS (sizeof(struct task) / 8)
 
+_Static_assert(offsetof(struct task, parent) < 8 * DEQUE_KIN_WORDS,
+               "a parent is seen by are_kin()");
 _Static_assert(sizeof(struct task) + TASK_INLINE_MAX == DEQUE_SLOT_BYTES,
                "a slot holds a record and a short argument");
 
@@ -250,6 +252,19 @@ static void queue(struct runtime *rt, struct future *g, bool must_stay)
     transfer_give_up(rt, g, err, NULL);
 }
 
+/* Kin are tasks of one parent; and so are all that the owner has itself taken
+ * from others, a bag of which half is half. */
+static bool are_kin(const uint64_t *a, const uint64_t *b, int owner)
+{
+    const struct task *one = (const struct task *)(const void *)a;
+    const struct task *other = (const struct task *)(const void *)b;
+    bool is_own = task_home(one) == owner;
+
+    if (is_own != (task_home(other) == owner))
+        return false;
+    return !is_own || one->parent == other->parent;
+}
+
 /* From the lane of the highest priority that has any; how many. */
 static unsigned steal_first(const struct node *node, int local, int thief,
                             struct deque_record *loot, unsigned most,
@@ -257,12 +272,13 @@ static unsigned steal_first(const struct node *node, int local, int thief,
 {
     struct node_block *b = node_block(node, local);
     bool is_mate = node_is_mate(node, thief);
+    int victim = node->members[local];
     unsigned n = 0;
 
     for (unsigned lane = lanes_first_public(b, 0, is_mate); lane < LANES && !n;
          lane = lanes_first_public(b, lane + 1, is_mate))
-        n = deque_steal(lanes_ring(b, lane), thief, loot, most, claim,
-                        lanes_claim(local, lane));
+        n = deque_steal_kin(lanes_ring(b, lane), thief, loot, most, claim,
+                            lanes_claim(local, lane), victim, are_kin);
     return n;
 }
 
@@ -290,7 +306,6 @@ unsigned transfer_rob(struct runtime *rt, int local)
     }
     deque_claim_clear(&rt->node.me->claim);
     flush(rt, &news);
-    steal_fed(&rt->steal);
     return n;
 }
 
@@ -299,6 +314,17 @@ static bool is_sound(const struct runtime *rt, const struct task *rec)
     return task_home(rec) >= 0 && task_home(rec) < rt->size &&
            rec->priority <= TASK_PRIORITY_MAX &&
            rec->priority >= -TASK_PRIORITY_MAX;
+}
+
+/* Tasks were pushed here, for which some rank of this node had registered:
+ * its place on the list there is used up. */
+static void note_fed(struct node *node, int by)
+{
+    int from = node->node_of[by], lifelines = steal_lifelines(node->nodes);
+
+    for (int k = 0; k < lifelines; k++)
+        if (steal_lifeline(node->my_node, node->nodes, k) == from)
+            node_cut(node, k);
 }
 
 void transfer_on_tasks(struct runtime *rt, struct net_message *m)
@@ -335,29 +361,39 @@ void transfer_on_tasks(struct runtime *rt, struct net_message *m)
     if (body->reason == WIRE_STOLEN) {
         rt->stats.steals_won++;
         call_trace_steal(rt, m->src, n);
-        steal_answered(&rt->steal, true);
+        steal_answered(&rt->steal);
+        node_asked(&rt->node);
     } else if (body->reason == WIRE_PUSHED) {
-        steal_fed(&rt->steal);
+        note_fed(&rt->node, m->src);
     }
 }
 
 void transfer_on_empty(struct runtime *rt, struct net_message *m)
 {
     (void)m;
-    steal_answered(&rt->steal, false);
+    steal_answered(&rt->steal);
+    node_asked(&rt->node);
 }
 
 /* ---- Giving away ------------------------------------------------------ */
 
-unsigned transfer_lend(struct node *node, struct net *net, int local, int thief,
-                       unsigned most, uint32_t reason)
+/* From the deques of `rings` ranks, from `local` on, until there are `most`;
+ * from each what one theft brings.  How many. */
+static unsigned lend(struct node *node, struct net *net, int local, int rings,
+                     int thief, unsigned most, uint32_t reason)
 {
     struct deque_record loot[WORKER_LOOT];
-    int victim = node->members[local];
+    unsigned n = 0;
 
     if (most > WORKER_LOOT)
         most = WORKER_LOOT;
-    unsigned n = steal_first(node, local, thief, loot, most, NULL);
+    for (int i = 0; i < rings && n < most; i++) {
+        int from = (local + i) % node->locals;
+        unsigned more =
+            steal_first(node, from, thief, loot + n, most - n, NULL);
+        for (; more; more--, n++)
+            ((struct task *)(void *)loot[n].word)->holder = node->members[from];
+    }
     if (!n)
         return 0;
     struct wire_tasks body = {n, reason};
@@ -366,7 +402,6 @@ unsigned transfer_lend(struct node *node, struct net *net, int local, int thief,
     for (unsigned i = 0; i < n; i++) {
         struct task *rec = (struct task *)(void *)loot[i].word;
         size_t bytes = record_bytes(rec);
-        rec->holder = victim;
         memmove(data + len, rec, bytes);
         len += bytes;
     }
@@ -375,27 +410,18 @@ unsigned transfer_lend(struct node *node, struct net *net, int local, int thief,
     return n;
 }
 
+unsigned transfer_lend(struct node *node, struct net *net, int local, int thief,
+                       unsigned most, uint32_t reason)
+{
+    return lend(node, net, local, 1, thief, most, reason);
+}
+
+/* A rank of another node has as many mates without work, maybe, as it asks
+ * tasks for: the ranks of this node all give some. */
 static bool lend_any(struct node *node, struct net *net, int thief,
                      unsigned most, uint32_t reason)
 {
-    for (int i = 0; i < node->locals; i++)
-        if (transfer_lend(node, net, (node->local + i) % node->locals, thief,
-                          most, reason))
-            return true;
-    return false;
-}
-
-static void answer_steal(struct node *node, struct net *net,
-                         const struct wire_steal *ask)
-{
-    struct wire_empty empty = {node->rank, 0};
-
-    if (ask->thief < 0 || ask->thief >= node->size ||
-        lend_any(node, net, ask->thief, ask->most, WIRE_STOLEN))
-        return;
-    atomic_store_explicit(&node->me->wanted, 1, memory_order_relaxed);
-    if (net_send(net, ask->thief, WIRE_EMPTY, &empty, NULL, 0, NET_COPY))
-        net_abort(net, 1); /* the thief would wait for ever */
+    return lend(node, net, node->local, node->locals, thief, most, reason);
 }
 
 /* First on the list, then a look at the deques: one who publishes does it the
@@ -417,6 +443,23 @@ static void note_hungry(struct node *node, struct net *net, int rank)
         node_hungry_add(node, first); /* somebody was faster: the next one */
         atomic_thread_fence(memory_order_seq_cst);
     }
+}
+
+/* Where nothing is public those who have something are asked to share it, and
+ * the thief is on the list meanwhile. */
+static void answer_steal(struct node *node, struct net *net,
+                         const struct wire_steal *ask)
+{
+    struct wire_empty empty = {node->rank, 0};
+
+    if (ask->thief < 0 || ask->thief >= node->size ||
+        lend_any(node, net, ask->thief, ask->most, WIRE_STOLEN))
+        return;
+    if (atomic_load_explicit(&node->head->hungry, memory_order_relaxed) <
+        NODE_HUNGRY_MAX / 2)
+        note_hungry(node, net, ask->thief);
+    if (net_send(net, ask->thief, WIRE_EMPTY, &empty, NULL, 0, NET_COPY))
+        net_abort(net, 1); /* the thief would wait for ever */
 }
 
 static void send_argument(struct net *net, int dst,
@@ -496,6 +539,8 @@ bool transfer_pass_on(struct node *node, struct net *net, struct net_message *m)
         at += bytes;
         left -= bytes;
     }
+    if (body.reason == WIRE_PUSHED)
+        note_fed(node, m->src);
     body.reason = WIRE_PUSHED;
     return !net_send(net, to, WIRE_TASKS, &body, m->data, m->data_len,
                      NET_COPY);

@@ -5,6 +5,8 @@
  * task_round_trip   submit of an empty task placed on rank 1 and its join,
  *                   one after the other
  * mpi_round_trip    8 bytes to rank 1 and back by MPI_Send and MPI_Recv
+ * task_p99,         what one trip of a hundred takes longer than; for this,
+ * mpi_p99           and only for this, each trip is timed for itself
  *
  * Both between the same two processes, at the same thread level, turn by turn:
  * the program owns MPI, and starts a farm between two rounds of plain MPI. A
@@ -19,7 +21,14 @@
 
 #include "bench.h"
 
-enum { ROUNDS = 9, WARM = 500, TASK_TRIPS = 5000, MPI_TRIPS = 50000 };
+enum { ROUNDS = 9, WARM = 500, TRIPS = 20000 };
+
+/* What rank 0 has seen, in microseconds. */
+struct figures {
+    struct bench_series mean, p99;
+};
+
+static double stamp[TRIPS + 1];
 
 SCOOP_TASK(nothing, int, int);
 
@@ -29,41 +38,59 @@ static int nothing(const int *in, int *out)
     return 0;
 }
 
-/* Microseconds for a trip, on rank 0; all ranks call it. */
-static double time_messages(int rank)
+static int trip_by_mpi(int rank)
 {
     char bytes[8] = {0};
+
+    if (rank == 0)
+        MPI_Send(bytes, 8, MPI_BYTE, 1, 0, MPI_COMM_WORLD);
+    MPI_Recv(bytes, 8, MPI_BYTE, 1 - rank, 0, MPI_COMM_WORLD,
+             MPI_STATUS_IGNORE);
+    if (rank == 1)
+        MPI_Send(bytes, 8, MPI_BYTE, 0, 0, MPI_COMM_WORLD);
+    return 0;
+}
+
+static int trip_of_task(int rank)
+{
+    int out;
+
+    return scoop_join(scoop_submit(nothing, &rank, .place = scoop_on_rank(1)),
+                      &out);
+}
+
+/* All together, then one by one. */
+static int time_trips(int trip(int rank), int rank, struct figures *figures)
+{
     double begin = 0;
 
-    MPI_Barrier(MPI_COMM_WORLD);
-    for (int i = -WARM; i < MPI_TRIPS && rank < 2; i++) {
+    for (int i = -WARM; i < TRIPS; i++) {
         if (i == 0)
             begin = bench_now();
-        if (rank == 0)
-            MPI_Send(bytes, 8, MPI_BYTE, 1, 0, MPI_COMM_WORLD);
-        MPI_Recv(bytes, 8, MPI_BYTE, 1 - rank, 0, MPI_COMM_WORLD,
-                 MPI_STATUS_IGNORE);
-        if (rank == 1)
-            MPI_Send(bytes, 8, MPI_BYTE, 0, 0, MPI_COMM_WORLD);
+        if (trip(rank))
+            return -1;
     }
-    return (bench_now() - begin) / MPI_TRIPS * 1e6;
+    double mean = (bench_now() - begin) / TRIPS;
+    stamp[0] = bench_now();
+    for (int i = 0; i < TRIPS; i++) {
+        if (trip(rank))
+            return -1;
+        stamp[i + 1] = bench_now();
+    }
+    if (rank)
+        return 0;
+    for (int i = 0; i < TRIPS; i++)
+        stamp[i] = stamp[i + 1] - stamp[i];
+    qsort(stamp, TRIPS, sizeof *stamp, bench_order);
+    bench_add(&figures->mean, mean * 1e6);
+    bench_add(&figures->p99, stamp[TRIPS - TRIPS / 100] * 1e6);
+    return 0;
 }
 
 static int time_tasks(void *arg)
 {
-    struct bench_series *series = arg;
-    double begin = 0;
-
-    for (int i = -WARM; i < TASK_TRIPS; i++) {
-        int out;
-        if (i == 0)
-            begin = bench_now();
-        if (scoop_join(scoop_submit(nothing, &i, .place = scoop_on_rank(1)),
-                       &out))
-            return scoop_perror("task_round_trip");
-    }
-    bench_add(series, (bench_now() - begin) / TASK_TRIPS * 1e6);
-    return 0;
+    return time_trips(trip_of_task, 0, arg) ? scoop_perror("task_round_trip")
+                                            : 0;
 }
 
 static const char *level_name(int level)
@@ -82,7 +109,7 @@ static const char *level_name(int level)
 
 int main(int argc, char **argv)
 {
-    struct bench_series tasks = {.count = 0}, messages = tasks;
+    static struct figures tasks, messages;
     int level, rank, ranks, err = 0;
 
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level);
@@ -94,16 +121,21 @@ int main(int argc, char **argv)
         return 77;
     }
     for (int round = 0; round < ROUNDS && !err; round++) {
-        bench_add(&messages, time_messages(rank));
+        MPI_Barrier(MPI_COMM_WORLD);
+        if (rank < 2)
+            time_trips(trip_by_mpi, rank, &messages);
         err = scoop_run(MPI_COMM_WORLD, time_tasks, &tasks);
     }
     if (rank == 0 && err)
         fprintf(stderr, "pingpong: the farm returned %d\n", err);
     if (rank == 0 && !err) {
         printf("# %s\n", level_name(level));
-        bench_print("mpi_round_trip", ranks, "us", &messages);
-        bench_print("task_round_trip", ranks, "us", &tasks);
-        bench_print_ratio("task_by_mpi", ranks, &tasks, &messages);
+        bench_print("mpi_round_trip", ranks, "us", &messages.mean);
+        bench_print("task_round_trip", ranks, "us", &tasks.mean);
+        bench_print_ratio("task_by_mpi", ranks, &tasks.mean, &messages.mean);
+        bench_print("mpi_p99", ranks, "us", &messages.p99);
+        bench_print("task_p99", ranks, "us", &tasks.p99);
+        bench_print_ratio("task_p99_by_mpi", ranks, &tasks.p99, &messages.p99);
     }
     MPI_Finalize();
     return err ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* link: -lnettle */
-/* uts.c -- Unbalanced Tree Search, one future for each node
+/* uts.c -- Unbalanced Tree Search, a map over the children of each node
  *
  * The benchmark of Olivier, Huan, Liu, Prins, Dinan, Sadayappan and Tseng
  * ("UTS: An Unbalanced Tree Search Benchmark", LCPC 2006): count the nodes
@@ -17,18 +17,18 @@
  * where the options are those of one, the size found is compared with the
  * published one, and a difference makes the exit code 1.
  *
- * A task visits one node: it submits a task for each child, joins them all
- * and adds up. There is no chunk of nodes and no depth below which it turns
- * serial; making a future cheap enough for that is the work of the library.
- * The children are joined in the opposite order of their submission. The
- * newest task is the one that its own rank takes next, so the join of the
- * newest finds its task on top and simply runs it: the search goes depth
- * first, and what waits at any moment is the siblings along one path, depth
- * times branching tasks, not a generation of the tree. Thieves take the
- * oldest, which stand nearest to the root and carry the largest subtrees.
+ * A task visits one node: it maps itself over the node's children and adds up
+ * what they found. There is no chunk of nodes and no depth below which it turns
+ * serial; making a map of four items cheap enough for that is the work of the
+ * library. The rank that runs a map goes through its items in order, so the
+ * search goes depth first, and what waits at any moment is the siblings along
+ * one path, depth times branching nodes, not a generation of the tree. Thieves
+ * get a part of the oldest map that has items left, those which stand nearest
+ * to the root and carry the largest subtrees.
  *
- * With --serial the same visit() calls itself where it would submit and join,
- * in a process that starts no farm. It is the twin to measure the farm by.
+ * With --futures it submits a task for each child and joins them, instead. With
+ * --serial the same visit() calls itself where it would map, in a process that
+ * starts no farm. It is the twin to measure the farm by.
  *
  * What a node costs apart from its future matters for that measure: every
  * nanosecond wasted on it flatters the farm. It is one SHA-1, and the fastest
@@ -60,6 +60,7 @@
 
 enum tree_type { BINOMIAL, GEOMETRIC, HYBRID, BALANCED };
 enum tree_shape { LINEAR, EXPONENTIAL, CYCLIC, FIXED };
+enum way { MAPS, FUTURES, SERIAL }; /* how a node's children are visited */
 
 /* The options by letter, in the order of the published program. All values
  * are kept as double, which holds an int exactly. */
@@ -137,7 +138,7 @@ static const struct known_tree {
 enum {
     CHILDREN_MAX = 100, /* the published limit; a binomial root has none */
     LAWS_KNOWN = 1024,
-    FUTURES_ON_STACK = 8
+    FEW = 8 /* children for which there is room on the stack */
 };
 
 /* How many children a node of some height has in a geometric tree. */
@@ -157,7 +158,7 @@ static struct tree {
     int branching;
     double shift_height;
     int hashes;
-    bool is_serial;
+    enum way way;
     struct law law[LAWS_KNOWN];         /* by height */
     const struct known_tree *published; /* or NULL */
 } tree;
@@ -167,12 +168,19 @@ struct node {
     int32_t height;
 };
 
+/* The way from a node to one of its children: all that is hashed. */
+struct branch {
+    uint32_t state[5]; /* of the parent */
+    uint32_t number;   /* of the child */
+    int32_t height;    /* of the child */
+};
+
 struct totals {
     uint64_t nodes, leaves;
     int64_t depth;
 };
 
-SCOOP_TASK(visit, struct node, struct totals);
+SCOOP_TASK(visit, struct branch, struct totals);
 SCOOP_TASK(measure_rank, SCOOP_NONE, struct scoop_stats);
 
 static double now(void)
@@ -220,14 +228,23 @@ static struct node plant_root(void)
     return root;
 }
 
-static inline void make_child(const struct node *parent, int number,
-                              struct node *child)
+static inline struct branch branch_of(const struct node *parent, int number)
+{
+    struct branch branch;
+
+    memcpy(branch.state, parent->state, sizeof branch.state);
+    branch.number = (uint32_t)number;
+    branch.height = parent->height + 1;
+    return branch;
+}
+
+static inline void make_child(const struct branch *branch, struct node *child)
 {
     uint32_t text[6];
 
-    memcpy(text, parent->state, sizeof parent->state);
-    text[5] = (uint32_t)number;
-    child->height = parent->height + 1;
+    memcpy(text, branch->state, sizeof branch->state);
+    text[5] = branch->number;
+    child->height = branch->height;
     for (int i = 0; i < tree.hashes; i++)
         hash(child->state, text, 6);
 }
@@ -324,10 +341,9 @@ static inline void add(struct totals *sum, const struct totals *part)
 static int call_children(const struct node *node, int count, struct totals *sum)
 {
     for (int i = 0; i < count; i++) {
-        struct node child;
+        struct branch branch = branch_of(node, i);
         struct totals part;
-        make_child(node, i, &child);
-        int err = visit(&child, &part);
+        int err = visit(&branch, &part);
         if (err)
             return err;
         add(sum, &part);
@@ -335,8 +351,45 @@ static int call_children(const struct node *node, int count, struct totals *sum)
     return 0;
 }
 
-/* Joins from the newest to the oldest, for the reason given on top. After a
- * failure the rest is given back, which cancels what has not started. */
+static int map_children(const struct node *node, struct branch *branch,
+                        struct totals *part, int count, struct totals *sum)
+{
+    for (int i = 0; i < count; i++)
+        branch[i] = branch_of(node, i);
+    int err = scoop_map(visit, branch, part, (size_t)count);
+    for (int i = 0; i < count && !err; i++)
+        add(sum, &part[i]);
+    return err;
+}
+
+/* Apart, so that a node of the usual size needs little of the stack. */
+static int map_many(const struct node *node, int count, struct totals *sum)
+{
+    struct branch *branch = malloc((size_t)count * sizeof *branch);
+    struct totals *part = malloc((size_t)count * sizeof *part);
+    int err;
+
+    if (branch && part)
+        err = map_children(node, branch, part, count, sum);
+    else
+        err = scoop_fail(1, "no memory for %d children", count);
+    free(branch);
+    free(part);
+    return err;
+}
+
+static int map_few(const struct node *node, int count, struct totals *sum)
+{
+    struct branch branch[FEW];
+    struct totals part[FEW];
+
+    return map_children(node, branch, part, count, sum);
+}
+
+/* Joins from the newest to the oldest, since the newest task is the one that
+ * its own rank takes next: the join of the newest finds its task on top and
+ * simply runs it. After a failure the rest is given back, which cancels what
+ * has not started. */
 static int join_children(const scoop_future *futures, int count,
                          struct totals *sum)
 {
@@ -360,17 +413,16 @@ static int join_children(const scoop_future *futures, int count,
 static int submit_children(const struct node *node, int count,
                            struct totals *sum)
 {
-    scoop_future few[FUTURES_ON_STACK], *futures = few;
+    scoop_future few[FEW], *futures = few;
 
-    if (count > FUTURES_ON_STACK) {
+    if (count > FEW) {
         futures = malloc((size_t)count * sizeof *futures);
         if (!futures)
             return scoop_fail(1, "no memory for %d futures", count);
     }
     for (int i = 0; i < count; i++) {
-        struct node child;
-        make_child(node, i, &child);
-        futures[i] = scoop_submit(visit, &child);
+        struct branch branch = branch_of(node, i);
+        futures[i] = scoop_submit(visit, &branch);
     }
     int err = join_children(futures, count, sum);
     if (futures != few)
@@ -378,15 +430,28 @@ static int submit_children(const struct node *node, int count,
     return err;
 }
 
-static int visit(const struct node *node, struct totals *sum)
+/* Counts what is below a node, and the node. */
+static inline int search(const struct node *node, struct totals *sum)
 {
     int count = count_children(node);
 
     *sum = (struct totals){1, count == 0, node->height};
     if (count == 0)
         return 0;
-    return tree.is_serial ? call_children(node, count, sum)
-                          : submit_children(node, count, sum);
+    if (tree.way == SERIAL)
+        return call_children(node, count, sum);
+    if (tree.way == FUTURES)
+        return submit_children(node, count, sum);
+    return count <= FEW ? map_few(node, count, sum)
+                        : map_many(node, count, sum);
+}
+
+static int visit(const struct branch *branch, struct totals *sum)
+{
+    struct node node;
+
+    make_child(branch, &node);
+    return search(&node, sum);
 }
 
 /* ---- What is printed -------------------------------------------------- */
@@ -528,13 +593,14 @@ static bool is_first_rank(void)
 
 static void print_help(void)
 {
-    printf("usage: uts [--serial] [-t N] [-b X] ...\n"
-           "Counts the nodes of an unbalanced tree, one future for each.\n\n");
+    printf("usage: uts [--serial | --futures] [-t N] [-b X] ...\n"
+           "Counts the nodes of an unbalanced tree, a map for each.\n\n");
     for (enum parameter o = 0; o < OPTIONS; o++)
         printf("  -%c %s  %s (%g)\n", parameter_table[o].letter,
                parameter_table[o].is_whole ? "N" : "X", parameter_table[o].help,
                parameter_table[o].standard);
     printf("  --serial  plain calls, no farm\n"
+           "  --futures a task for each node, no maps\n"
            "  --help    this text\n\n"
            "T1: -t 1 -a 3 -d 10 -b 4 -r 19    "
            "T3: -t 0 -b 2000 -q 0.124875 -m 8 -r 42\n");
@@ -558,11 +624,12 @@ static bool parse_value(enum parameter o, const char *text, double *value)
     return false;
 }
 
-enum command { RUN_FARM, RUN_SERIAL, RUN_HELP, RUN_NOTHING };
+enum command { RUN_FARM, RUN_FUTURES, RUN_SERIAL, RUN_HELP, RUN_NOTHING };
 
 static enum command parse(int argc, char **argv, double value[OPTIONS])
 {
     static const struct option words[] = {{"serial", no_argument, NULL, 1},
+                                          {"futures", no_argument, NULL, 2},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     enum command command = RUN_FARM;
@@ -579,6 +646,8 @@ static enum command parse(int argc, char **argv, double value[OPTIONS])
             return RUN_NOTHING;
         if (letter == 1)
             command = RUN_SERIAL;
+        if (letter == 2)
+            command = RUN_FUTURES;
         for (enum parameter o = 0; o < OPTIONS; o++)
             if (letter == parameter_table[o].letter &&
                 !parse_value(o, optarg, &value[o]))
@@ -592,7 +661,7 @@ static enum command parse(int argc, char **argv, double value[OPTIONS])
     return RUN_NOTHING;
 }
 
-static void fill_tree(const double value[OPTIONS], bool is_serial)
+static void fill_tree(const double value[OPTIONS], enum way way)
 {
     tree.type = (enum tree_type)value[OPT_T];
     tree.shape = (enum tree_shape)value[OPT_A];
@@ -603,7 +672,7 @@ static void fill_tree(const double value[OPTIONS], bool is_serial)
     tree.branching = (int)value[OPT_M];
     tree.shift_height = value[OPT_F] * value[OPT_D];
     tree.hashes = (int)value[OPT_G];
-    tree.is_serial = is_serial;
+    tree.way = way;
     tree.published = find_known(value);
     for (int height = 0; height < LAWS_KNOWN; height++)
         tree.law[height] = make_law(height);
@@ -623,7 +692,7 @@ static int search_farm(int argc, char **argv)
     (void)argc;
     (void)argv;
     double begin = now();
-    int err = scoop_join(scoop_submit(visit, &root), &sum);
+    int err = search(&root, &sum);
     double seconds = now() - begin;
     if (err)
         return scoop_perror("uts");
@@ -642,7 +711,7 @@ static void *search_serial(void *arg)
     bool *is_right = arg;
 
     double begin = now();
-    visit(&root, &sum);
+    search(&root, &sum);
     double seconds = now() - begin;
     *is_right = print_tree(&sum);
     print_speed(&sum, seconds, 0);
@@ -687,7 +756,9 @@ int main(int argc, char **argv)
     }
     if (command == RUN_NOTHING)
         return 2;
-    fill_tree(value, command == RUN_SERIAL);
+    fill_tree(value, command == RUN_SERIAL    ? SERIAL
+                     : command == RUN_FUTURES ? FUTURES
+                                              : MAPS);
     if (command == RUN_SERIAL)
         return run_serial();
     return scoop_main(argc, argv, search_farm);

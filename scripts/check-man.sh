@@ -19,7 +19,7 @@ while read -r name; do
 done < <(scripts/public-names functions && scripts/public-names macros)
 
 # And no page for what is no longer there.
-known=$(grep -ohE '\b(scoop|SCOOP)_\w+' scoop.h | sort -u)
+known=$(grep -ohE '\b(scoop|SCOOP)_\w+' scoop.h scoop_macros.h | sort -u)
 for page in man/*.3; do
     while read -r name; do
         grep -qxF -- "$name" <<<"$known" ||

@@ -19,8 +19,9 @@ uint64_t clock_now_ns(void)
 
     if (!rank)
         return sim_world->now_ns + sim_world->skew_ns;
-    if (++rank->looks > 8)
-        step_ns = STEP_NS * (rank->looks - 8);
+    unsigned few = sim_world->params.is_calm ? 64 : 8;
+    if (++rank->looks > few)
+        step_ns = STEP_NS * (rank->looks - few);
     if (step_ns > STEP_MAX_NS)
         step_ns = STEP_MAX_NS;
     sim_spend(1 + sim_below(2 * step_ns));

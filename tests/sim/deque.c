@@ -11,10 +11,16 @@ static void stall(void);
 
 #include "world.h"
 
+#define STEAL_NS 500u /* as measured between two processes of a machine */
+
 static void stall(void)
 {
     struct sim_world *w = sim_world;
 
+    if (w->params.is_calm) {
+        sim_spend(STEAL_NS / 2); /* it stands here twice */
+        return;
+    }
     if (!w->running || !sim_chance(w->params.is_slow ? 2 : 4))
         return;
     w->report.stalls++;

@@ -34,7 +34,7 @@
 #define NAP_MIN_NS 50000u
 #define NAP_MAX_NS 1000000u
 #define NAP_LONG_NS 10000000u
-#define QUIET_NS 1000000000u
+#define NAP_PART 64u
 #define TICK_NS 1000000u /* of the helper */
 
 struct letter {
@@ -126,6 +126,8 @@ static uint64_t way_ns(uint64_t usual_ns, size_t len)
 {
     uint64_t ns = usual_ns / 2 + sim_below(usual_ns) + len / 4;
 
+    if (sim_world->params.is_calm)
+        return usual_ns + sim_below(usual_ns / 8) + len / 4;
     if (sim_chance(8)) /* others overtake it */
         ns += sim_below(8 * usual_ns);
     if (sim_world->params.is_wild && sim_chance(8))
@@ -337,7 +339,6 @@ static bool passes_on(struct net *net, struct letter *letter)
     if (letter->type != WIRE_TASKS || body->reason == WIRE_STOLEN ||
         !transfer_pass_on(net->node, net, &m))
         return false;
-    atomic_store(&net->rank->rt->was_passed_by, true);
     net->received++;
     sim_world->under_way--;
     sim_progress();
@@ -661,6 +662,18 @@ bool net_allows_helper(const struct net *net)
     return false;
 }
 
+/* As in the real net. */
+static uint64_t longest_nap_ns(const struct net *net, uint64_t now_ns)
+{
+    uint64_t part_ns = (now_ns - net->nap_since_ns) / NAP_PART;
+
+    if (net_is_moving(net))
+        return NAP_MAX_NS;
+    if (part_ns < NAP_MIN_NS)
+        return NAP_MIN_NS;
+    return part_ns < NAP_LONG_NS ? part_ns : NAP_LONG_NS;
+}
+
 bool net_wait(struct net *net, uint64_t until_ns)
 {
     uint64_t now_ns = clock_now_ns(), end_ns;
@@ -674,15 +687,14 @@ bool net_wait(struct net *net, uint64_t until_ns)
         net->nap_ns = NAP_MIN_NS;
         net->nap_since_ns = now_ns;
     }
-    end_ns = clock_after(now_ns, net->nap_ns);
+    uint64_t most_ns = longest_nap_ns(net, now_ns);
+    end_ns = clock_after(now_ns, net->nap_ns < most_ns ? net->nap_ns : most_ns);
     node_sleep(net->node, end_ns < until_ns ? end_ns : until_ns);
     now_ns = clock_now_ns();
     if (now_ns >= until_ns || now_ns < end_ns)
         return true;
-    net->nap_ns *= 2;
-    if (net->nap_ns > NAP_MAX_NS)
-        net->nap_ns =
-            now_ns - net->nap_since_ns > QUIET_NS ? NAP_LONG_NS : NAP_MAX_NS;
+    if (net->nap_ns < NAP_LONG_NS)
+        net->nap_ns *= 2;
     return net->mpi.first || net->inbox.first || net->has_landed;
 }
 

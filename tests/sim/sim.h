@@ -33,6 +33,13 @@ struct sim_params {
     bool is_wild;    /* long delays, and ranks that stand still for a while */
     bool is_slow;    /* thieves are, up to 2 ms, to write their names */
     bool has_helper; /* a busy rank answers what a helper thread could */
+    /* For measurements: everything takes the time that it took on a real
+     * machine, nothing is late out of malice, */
+    bool is_calm;
+    /* and a rank may run ahead of the others by so much, which spares most
+     * switches between them.  What a rank of its node has just done is seen
+     * that much too late, or too early. */
+    uint64_t ahead_ns;
     unsigned full_one_in; /* /dev/shm is full so often; 0: never */
     uint64_t limit_ns;    /* of virtual time; 0: 100 s */
 };

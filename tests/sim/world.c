@@ -258,6 +258,7 @@ void sim_progress(void)
 
 static void leave(struct sim_rank *rank)
 {
+    rank->now_ns = sim_world->now_ns;
     fiber_switch(rank->fiber, &sim_world->thread);
 }
 
@@ -271,7 +272,7 @@ void sim_spend(uint64_t ns)
     if (w->params.is_wild && sim_chance(4096))
         ns += sim_below(2000000);
     w->now_ns += ns;
-    if (!w->events || w->heap[0].at_ns > w->now_ns)
+    if (!w->events || w->heap[0].at_ns + w->params.ahead_ns > w->now_ns)
         return;
     go_on_at(rank, w->now_ns);
     leave(rank);
@@ -360,6 +361,8 @@ static void go_on(struct sim_rank *rank)
 
     rank->turn++;
     rank->is_blocked = false;
+    if (w->now_ns < rank->now_ns) /* who woke it is behind: see ahead_ns */
+        w->now_ns = rank->now_ns;
     w->running = rank;
     sim_set_farm(rank->current, rank->running);
     fiber_switch(&w->thread, rank->fiber);

@@ -24,6 +24,7 @@ struct sim_rank {
     struct net *net;
     uint64_t turn;    /* counts how often it went on */
     uint64_t skew_ns; /* its clock is that much ahead */
+    uint64_t now_ns;  /* when it stopped */
     unsigned looks;   /* at the clock, since something happened */
     int rank, node, local;
     int status;
