@@ -130,9 +130,8 @@ static bool has_loot(const struct runtime *rt)
 }
 
 /* What a rank that is about to sleep must not miss.  Work that it leaves to
- * others needs a sentry (crowd.c); so does a rank of several nodes that has
- * not asked the others because it was not its turn (is_over). */
-static bool is_called(struct runtime *rt, bool is_over)
+ * others needs a sentry: crowd.c. */
+static bool is_called(struct runtime *rt)
 {
     struct node *n = &rt->node;
 
@@ -140,8 +139,7 @@ static bool is_called(struct runtime *rt, bool is_over)
     if (net_has_mail(rt->net) || helper_has_mail(rt->helper) ||
         shared_has_news(&rt->shared) || signals_asked(SIGNALS_PEEK))
         return true;
-    if (rt->is_draining || !rt->config.steal_local ||
-        !(has_loot(rt) || (is_over && n->nodes > 1)))
+    if (rt->is_draining || !rt->config.steal_local || !has_loot(rt))
         return false;
     if (!crowd_is_bounded(n) || crowd_room(n) > 0)
         return true;
@@ -150,7 +148,7 @@ static bool is_called(struct runtime *rt, bool is_over)
 
 /* Sleeps until a message, a wake-up or the next alarm.  All that could be
  * missed is looked at between node_doze() and the sleep: see node.h. */
-static void rest(struct runtime *rt, bool is_over)
+static void rest(struct runtime *rt)
 {
     struct node *n = &rt->node;
     uint64_t until_ns = alarm_ns(rt), end_ns;
@@ -163,7 +161,7 @@ static void rest(struct runtime *rt, bool is_over)
     atomic_fetch_sub(&n->head->searching, 1);
     while (!has_happened) {
         node_doze(n);
-        has_happened = is_called(rt, is_over);
+        has_happened = is_called(rt);
         end_ns = crowd_alarm_ns(n);
         end_ns = end_ns < until_ns ? end_ns : until_ns;
         if (!has_happened)
@@ -180,11 +178,16 @@ static void rest(struct runtime *rt, bool is_over)
 }
 
 /* Whether more ranks are awake than should: then this one, which has nothing
- * to do, leaves the work to the others. */
+ * to do, leaves the work to the others.  Where there is none to leave, other
+ * nodes may have some. */
 static bool is_one_too_many(struct runtime *rt)
 {
+    const struct node *n = &rt->node;
+
+    if (!crowd_is_bounded(n))
+        return false;
     crowd_look(&rt->node);
-    return crowd_is_bounded(&rt->node) && crowd_room(&rt->node) < 0;
+    return crowd_room(n) < 0 && (n->nodes == 1 || has_loot(rt));
 }
 
 /* Between two looks.  The kernel may have put this rank and the one that it
@@ -262,7 +265,7 @@ static bool try_step(struct runtime *rt)
         break;
     case STEAL_REST:
         register_node(rt);
-        rest(rt, false);
+        rest(rt);
         steal_rested(&rt->steal, clock_now_ns() - now_ns);
         steal_woken(&rt->steal, clock_now_ns());
         break;
@@ -285,9 +288,9 @@ void idle_search(struct runtime *rt)
         broker_idle(rt);
         if (rt->is_draining) {
             if (!rt->is_stopping)
-                rest(rt, false);
+                rest(rt);
         } else if (is_one_too_many(rt)) {
-            rest(rt, true);
+            rest(rt);
             steal_woken(&rt->steal, clock_now_ns());
         } else if (try_step(rt)) {
             break;
