@@ -43,6 +43,7 @@ void call_end_stretch(struct runtime *rt, struct frame *frame)
     struct measure *m = frame->measure;
     uint64_t ns = clock_now_ns() - rt->mark_ns;
 
+    loan_end(rt);
     if (m->stretch_ns < ns)
         m->stretch_ns = ns;
     if (ns > SHORT_NS) {
@@ -74,7 +75,8 @@ void call_come_back(struct runtime *rt)
 
 void call_begin_stretch(struct runtime *rt)
 {
-    rt->calls_left = 1; /* the next library call ends it */
+    rt->calls_left = 1; /* the next library call ends it, */
+    fresh_close(rt);    /* submits included */
     rt->mark_ns = clock_now_ns();
     call_go_away(rt, rt->mark_ns);
 }
@@ -105,10 +107,12 @@ void call_begin_timed(struct runtime *rt, struct frame *frame)
     if (!m->is_short)
         offer_tasks(rt);
     m->stretch_ns = 0;
-    frame->is_timed = true;
+    frame->marks |= FRAME_TIMED;
     frame->was_long = false;
     call_begin_stretch(rt);
     frame->began_ns = rt->mark_ns;
+    if (!m->is_short)
+        loan_give(rt); /* the function is next */
 }
 
 void call_end_timed(struct runtime *rt, struct frame *frame)
@@ -117,7 +121,7 @@ void call_end_timed(struct runtime *rt, struct frame *frame)
 
     call_end_stretch(rt, frame);
     call_come_back(rt);
-    frame->is_timed = false;
+    frame->marks &= (uint8_t)~FRAME_TIMED;
     if (rt->trace)
         call_trace(rt, frame);
     m->traits = (uint8_t)((frame->was_long ? MEASURE_ENDED_LONG : 0) |
@@ -136,7 +140,8 @@ void call_resume(struct runtime *rt)
 {
     if (!rt->frame->measure->is_short && lanes_private(&rt->lanes))
         offer_tasks(rt);
-    if (rt->frame->is_timed)
+    fresh_close(rt);
+    if (rt->frame->marks & FRAME_TIMED)
         call_begin_stretch(rt);
     else
         call_go_away(rt, rt->attended_ns);
@@ -146,7 +151,11 @@ void call_resume(struct runtime *rt)
  * prove anew that they are. */
 void call_doubt_all(struct runtime *rt)
 {
-    for (uint32_t i = 0; i <= rt->registry.tasks && !rt->is_alone; i++) {
+    if (rt->is_alone)
+        return;
+    fresh_enlist(rt);
+    fresh_close(rt);
+    for (uint32_t i = 0; i <= rt->registry.tasks; i++) {
         struct measure *m = &rt->registry.measure[i];
         m->is_short = 0;
         m->streak = 0;
@@ -161,7 +170,8 @@ void call_abandon_children(struct runtime *rt, struct frame *frame)
 {
     unsigned unfinished = 0;
 
-    while (!link_is_empty(&frame->children)) {
+    fresh_enlist(rt);
+    while (frame_has_children(frame)) {
         struct future *f = future_of_link(frame->children.next);
         bool was_cancelled = f->flags & FUTURE_CANCELLED;
         if (f->state == FUTURE_ANCHOR) { /* they stand before the futures */

@@ -9,6 +9,7 @@
 #ifndef CALL_H
 #define CALL_H
 
+#include "fresh.h"
 #include "json.h"
 #include "runtime.h"
 
@@ -43,25 +44,35 @@ void call_doubt_all(struct runtime *rt);
 struct error *call_error(struct runtime *rt, const struct future *f, int code,
                          const char *message);
 
+static inline void call_enter_as(struct runtime *rt, struct frame *frame,
+                                 struct future *task, struct measure *measure,
+                                 uint64_t path, uint8_t marks)
+{
+    frame->path = path;
+    frame->made = 0;
+    frame->below = rt->frame;
+    frame->task = task;
+    frame->type = measure->type;
+    frame->measure = measure;
+    frame->last = NULL;
+    frame->told = NULL;
+    frame->marks = marks;
+    frame->was_long = false;
+    frame->is_asked = false;
+    frame->attempt = 1;
+    rt->frame = frame;
+}
+
 static inline void call_enter(struct runtime *rt, struct frame *frame,
                               struct future *task,
                               const struct scoop_task *type, uint64_t path)
 {
-    frame->below = rt->frame;
-    frame->task = task;
+    fresh_enlist(rt);
+    call_enter_as(rt, frame, task,
+                  &rt->registry.measure[type ? type->number : 0], path, 0);
     frame->type = type;
-    frame->measure = &rt->registry.measure[type ? type->number : 0];
-    link_init(&frame->children);
-    frame->path = path;
-    frame->made = 0;
-    frame->last = NULL;
-    frame->told = NULL;
-    frame->is_timed = false;
-    frame->is_asked = false;
-    frame->attempt = 1;
     if (task)
         task->frame = frame;
-    rt->frame = frame;
 }
 
 static inline void call_leave(struct runtime *rt, struct frame *frame)
@@ -69,14 +80,48 @@ static inline void call_leave(struct runtime *rt, struct frame *frame)
     struct frame *below = frame->below;
 
     rt->frame = below;
-    if (__builtin_expect(below &&
-                             (below->is_timed || !below->measure->is_short),
+    if (__builtin_expect(below && (below->marks & FRAME_TIMED ||
+                                   !below->measure->is_short),
                          0))
         call_resume(rt);
 }
 
-/* One call in an entered frame: the task's own code, and its error if that is
+/* Whether there are futures of the frame that it has not released. */
+static inline bool call_has_left(const struct runtime *rt,
+                                 const struct frame *frame)
+{
+    bool has_fresh = frame->marks & FRAME_FRESH
+                         ? rt->fresh_top[-1] != frame->task
+                         : !fresh_is_empty(rt);
+
+    return has_fresh || frame_has_children(frame);
+}
+
+/* Whether the function has done more in the frame than compute: submitted, or
+ * said something, or been told. */
+static inline bool call_has_traces(const struct runtime *rt,
+                                   const struct frame *frame)
+{
+    return frame->made || frame->last || frame->told ||
+           call_has_left(rt, frame);
+}
+
+/* The task's function has returned that: its own code, and its error if that is
  * not 0 (NULL: no memory for it).  Futures that it left are released. */
+static inline int call_end(struct runtime *rt, struct frame *frame, int code,
+                           struct error **error)
+{
+    if (__builtin_expect(frame->marks & FRAME_TIMED, 0))
+        call_end_timed(rt, frame);
+    if (__builtin_expect(call_has_left(rt, frame), 0))
+        call_abandon_children(rt, frame);
+    rt->stats.tasks_run++;
+    if (__builtin_expect(!code && !frame->last && !frame->told, 1))
+        return 0;
+    return call_settle(rt, frame, code, error);
+}
+
+/* One call in an entered frame. */
 static inline int call_function(struct runtime *rt, struct frame *frame,
                                 const void *in, void *out, struct error **error)
 {
@@ -91,14 +136,7 @@ static inline int call_function(struct runtime *rt, struct frame *frame,
         code = type->typed(in, out); /* in: two pointers */
     else
         code = call_untyped(rt, frame, in, out);
-    if (__builtin_expect(frame->is_timed, 0))
-        call_end_timed(rt, frame);
-    if (__builtin_expect(!link_is_empty(&frame->children), 0))
-        call_abandon_children(rt, frame);
-    rt->stats.tasks_run++;
-    if (__builtin_expect(!code && !frame->last && !frame->told, 1))
-        return 0;
-    return call_settle(rt, frame, code, error);
+    return call_end(rt, frame, code, error);
 }
 
 /* Whether another task may run on top of the running one. */
@@ -117,9 +155,7 @@ static inline struct json_limits call_json_limits(const struct runtime *rt)
 /* The path hash of the n-th child, from 1, of a task (or item, of a map). */
 static inline uint64_t call_child_path(uint64_t path, uint64_t n)
 {
-    uint64_t x = (path + n) * 0x9e3779b97f4a7c15u;
-
-    return x ^ x >> 29;
+    return scoop_child_path_(path, n);
 }
 
 /* That of the next child of the frame. */

@@ -101,10 +101,10 @@ static void say(struct runtime *rt, const struct future *f, const char *what,
 }
 
 /* What a callback leaves behind has nobody who could ask for it. */
-static void say_left(struct runtime *rt, const struct frame *frame,
+static void say_left(struct runtime *rt, struct frame *frame,
                      const struct future *f)
 {
-    const struct link *head = &frame->children;
+    const struct link *head = frame_children(frame);
 
     for (struct link *l = head->next; l != head; l = l->next) {
         const struct future *left = future_of_link(l);
@@ -129,8 +129,9 @@ void callback_run(struct runtime *rt)
     on.lent = f;
     call_go_away(rt, clock_now_ns());
     int code = c->function(public_handle(f), c->arg);
+    fresh_enlist(rt);
     say_left(rt, &on.frame, f);
-    if (!link_is_empty(&on.frame.children))
+    if (frame_has_children(&on.frame))
         call_abandon_children(rt, &on.frame);
     call_settle(rt, &on.frame, code, &error);
     if (code)

@@ -134,7 +134,7 @@ struct scoop_iter *iter_new(struct runtime *rt)
         return NULL;
     it->anchor.state = FUTURE_ANCHOR;
     it->anchor.owner = rt->frame;
-    link_add(rt->frame->children.next, &it->anchor.link); /* in front */
+    link_add(frame_children(rt->frame)->next, &it->anchor.link); /* in front */
     link_init(&it->open);
     link_init(&it->ready);
     return it;
@@ -165,7 +165,7 @@ void iter_close(struct runtime *rt, struct scoop_iter *it)
 
 struct scoop_iter *iter_own(struct runtime *rt, struct scoop_iter *it)
 {
-    struct link *head = rt->frame ? &rt->frame->children : NULL;
+    struct link *head = rt->frame ? frame_children(rt->frame) : NULL;
 
     if (!it) {
         runtime_fail(rt, SCOOP_EINVAL, "the iterator is NULL");

@@ -45,6 +45,7 @@ void dump_state(struct runtime *rt)
     const struct worker *w = &rt->worker;
     char words[256];
 
+    fresh_enlist(rt);
     log_line(&rt->log, LOG_WARN,
              "state: %llu stacks, %llu tasks queued private, %u public, %llu "
              "to run here only, %llu futures unfinished; %s",

@@ -144,7 +144,7 @@ struct future *future_refill(struct future_table *t, unsigned size_class)
 
 void *future_result_room(struct future *f, size_t len, size_t align)
 {
-    size_t room = 16 * ((size_t)f->size_class + 1), used = 0;
+    size_t room = future_room(f), used = 0;
 
     if (!len)
         return NULL;

@@ -77,7 +77,8 @@ static inline void link_remove(struct link *l)
 }
 
 /* One task on this rank.  184 bytes and its data: a burst of a million costs
- * what its arguments and results cost and at most 200 bytes each. */
+ * what its arguments and results cost and at most 200 bytes each.  The inline
+ * half of submit knows some of it as struct scoop_fresh_. */
 struct future {
     union {
         struct deque_item item; /* while it is queued */
@@ -89,22 +90,22 @@ struct future {
     int8_t status;      /* once done: 0 or SCOOP_E... */
     uint8_t debts;      /* see terms.h; it is not freed before they are paid, */
     uint16_t callbacks; /* nor before those that were added have ended */
-    struct link link;   /* home: siblings; guest: the rank's guests */
     struct frame *owner; /* home: who submitted it; NULL: detached */
+    void *arg;
+    struct task rec;  /* once done: first is what it waited, count what it
+                       * ran, both in ns, unless it is a range */
+    struct link link; /* home: siblings; guest: the rank's guests */
     union {
         struct strand *waiter;  /* home: parked until it is done */
         struct watch *watchers; /* home, FUTURE_WATCHED: who is told */
         struct slice *slice;    /* guest piece: its part of the input */
     };
-    void *arg;
     union {
         void *result;        /* room for it, or NULL */
         struct map_job *job; /* home piece */
     };
     size_t result_len;
     struct error *error;
-    struct task rec; /* once done: first is what it waited, count what it
-                      * ran, both in ns, unless it is a range */
     uint64_t data[]; /* argument and result, if they fit */
 };
 _Static_assert(offsetof(struct future, data) == 184, "at most 200 a future");
@@ -143,6 +144,11 @@ static inline struct future *future_of_link(struct link *l)
 static inline struct future *future_of_item(struct deque_item *i)
 {
     return (struct future *)(void *)i;
+}
+
+static inline size_t future_room(const struct future *f)
+{
+    return 16 * ((size_t)f->size_class + 1);
 }
 
 /* A free one with room for so many bytes of data, or more.  All of it is zero

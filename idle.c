@@ -29,9 +29,9 @@
 
 #define ASK_AGAIN_NS 10000000u /* a rank whom nobody would wake */
 #define STUCK_NS 200000u       /* a thief that was stopped in the middle */
-#define VICTIMS 4u             /* that a thief compares */
 #define YIELD_AFTER_NS 5000u   /* without work */
 #define LOOKS 8u               /* for mail alone between two looks around */
+#define VICTIMS 4u             /* that a thief compares */
 
 void idle_relax(void)
 {
@@ -62,7 +62,10 @@ static bool rob_mates(struct runtime *rt, int from)
         if (++seen == VICTIMS)
             break;
     }
-    return victim >= 0 && transfer_rob(rt, victim);
+    unsigned loot = victim < 0 ? 0 : transfer_rob(rt, victim);
+    if (loot && loot < WORKER_LOOT) /* not much is left */
+        loan_ask(&rt->node, victim);
+    return loot > 0;
 }
 
 /* Asks the mates for what they keep private. */
@@ -72,6 +75,8 @@ static void want(struct runtime *rt)
 
     for (int i = 0; i < n->locals; i++) {
         struct node_block *b = node_block(n, i);
+        if (i != n->local)
+            loan_ask(&rt->node, i);
         if (i != n->local &&
             !atomic_load_explicit(&b->wanted, memory_order_relaxed) &&
             !atomic_load_explicit(&b->asleep, memory_order_relaxed))
@@ -112,13 +117,14 @@ static void watch(struct runtime *rt)
     dump_state(rt);
 }
 
-/* Whether a mate has something to rob. */
+/* Whether a mate has something to rob, or will have in a moment. */
 static bool has_loot(const struct runtime *rt)
 {
     const struct node *n = &rt->node;
 
     for (int i = 0; i < n->locals; i++)
-        if (i != n->local && lanes_has_loot(node_block(n, i), true))
+        if (i != n->local && (lanes_has_loot(node_block(n, i), true) ||
+                              atomic_load(&node_block(n, i)->hidden)))
             return true;
     return false;
 }
@@ -139,8 +145,7 @@ static bool is_called(struct runtime *rt, bool is_over)
         return false;
     if (!crowd_is_bounded(n) || crowd_room(n) > 0)
         return true;
-    crowd_mount(n);
-    return false;
+    return crowd_mount(n) && crowd_room(n) > 0;
 }
 
 /* Sleeps until a message, a wake-up or the next alarm.  All that could be
@@ -172,6 +177,28 @@ static void rest(struct runtime *rt, bool is_over)
     atomic_fetch_add(&n->head->searching, 1);
     crowd_was_asleep(n);
     watch(rt);
+}
+
+/* Whether more ranks are awake than should: then this one, which has nothing
+ * to do, leaves the work to the others. */
+static bool is_one_too_many(struct runtime *rt)
+{
+    crowd_look(&rt->node);
+    return crowd_is_bounded(&rt->node) && crowd_room(&rt->node) < 0;
+}
+
+/* Between two looks.  The kernel may have put this rank and the one that it
+ * waits for on one CPU, where a wake-up likes to leave them: so before long
+ * it lets others run, which costs 0.3 us where there are none. */
+static void linger(struct runtime *rt, uint64_t now_ns)
+{
+    if (now_ns - rt->steal.dry_since_ns > YIELD_AFTER_NS)
+        node_yield();
+    idle_relax();
+    if (rt->node.nodes > 1)
+        return; /* what it waits for may come by MPI */
+    for (unsigned i = 1; i < LOOKS && !node_has_mail(&rt->node); i++)
+        idle_relax();
 }
 
 /* Registers with the lifelines that this node is not registered with, or not
@@ -208,28 +235,6 @@ static struct steal_step next_step(struct runtime *rt, uint64_t now_ns)
     if (step.what == STEAL_ASK && !node_may_ask(&rt->node, now_ns))
         step = steal_put_off(&rt->steal, now_ns); /* a mate has asked */
     return step;
-}
-
-/* Whether more ranks are awake than should: then this one, which has nothing
- * to do, leaves the work to the others. */
-static bool is_one_too_many(struct runtime *rt)
-{
-    crowd_look(&rt->node);
-    return crowd_is_bounded(&rt->node) && crowd_room(&rt->node) < 0;
-}
-
-/* Between two looks.  The kernel may have put this rank and the one that it
- * waits for on one CPU, where a wake-up likes to leave them: so before long
- * it lets others run, which costs 0.3 us where there are none. */
-static void linger(struct runtime *rt, uint64_t now_ns)
-{
-    if (now_ns - rt->steal.dry_since_ns > YIELD_AFTER_NS)
-        node_yield();
-    idle_relax();
-    if (rt->node.nodes > 1)
-        return; /* what it waits for may come by MPI */
-    for (unsigned i = 1; i < LOOKS && !node_has_mail(&rt->node); i++)
-        idle_relax();
 }
 
 static bool try_step(struct runtime *rt)

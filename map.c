@@ -13,6 +13,12 @@
  *     [0 ............................................................ n)
  *      items here  | half: queued | half of the rest, once that is stolen ...
  *
+ * Short items are called in a row, up to as many as there are library calls
+ * between two looks around: with one word read after each that says whether a
+ * thief was there, and a few in memory of this rank that say whether the item
+ * did anything but compute.  What else can happen only does where the library
+ * is called.
+ *
  * At home a piece is a future, and its items go straight from the caller's
  * input to the caller's output.  Away from home it is a guest that brings its
  * slice of the input along, or sends for it; pieces that it splits off share
@@ -42,6 +48,8 @@
 #include "worker.h"
 
 #define REPORT_NS 100000000u /* between two reports of one guest */
+#define LOOK_NS 5000u        /* between two looks around amid short items */
+#define SINGLY 16u /* items are called one by one behind one that did more */
 
 struct slice {
     uint64_t users; /* guest pieces */
@@ -98,7 +106,7 @@ static void stop_others(struct runtime *rt, struct map_job *job)
 
     if (!job->owner)
         return;
-    head = &job->owner->children;
+    head = frame_children(job->owner);
     for (struct link *l = head->next; l != head; l = l->next) {
         struct future *f = future_of_link(l);
         if (!(f->flags & FUTURE_PIECE) || f->job != job ||
@@ -240,7 +248,7 @@ struct future *map_new_piece(struct runtime *rt, struct map_job *job,
     f->rec.arg_len = count * job->in_size;
     f->rec.number = job->type->number;
     f->rec.flags = TASK_RANGE;
-    link_add(&job->owner->children, &f->link);
+    link_add(frame_children(job->owner), &f->link);
 
     rt->futures.created++;
     job->users++;
@@ -335,6 +343,8 @@ void map_split(struct runtime *rt, struct future *f)
         }
         return;
     }
+    /* For thieves and nobody else: it is not hidden, however short its items.
+     */
     offer_all_but(rt, 0);
 }
 
@@ -346,37 +356,40 @@ struct run {
     struct frame frame;
     struct item_way way;
     struct map_sizes size;
-    char *out;                 /* for the item that comes next; NULL: none */
+    const char *in;            /* of the item that comes next; NULL: none */
+    char *out;                 /* the same */
     void *scratch;             /* for blocks: room for two values */
     struct map_report *report; /* a guest's; NULL at home */
     uint64_t reported_ns;      /* when there was last one */
+    uint32_t singly;           /* so many items are called one by one */
 };
 
 static int call_unit(struct runtime *rt, struct run *run,
-                     const struct future *f, const void *in, void *out,
-                     struct error **error)
+                     const struct future *f, void *out, struct error **error)
 {
     const struct task *t = &f->rec;
 
     if (__builtin_expect(!t->range.block, 1))
-        return item_call(rt, &run->way, &run->frame, t->first, in, out, error);
+        return item_call(rt, &run->way, &run->frame, t->first, run->in, out,
+                         error);
     if (t->range.how & RANGE_FOLD)
         return scan_fold_block(rt, &run->way, &run->frame, t->first,
-                               t->range.block, in, out, run->scratch, error);
+                               t->range.block, run->in, out, run->scratch,
+                               error);
     return scan_sweep_block(rt, &run->way, &run->frame, t->first,
-                            t->range.block, in, out, run->scratch, error);
+                            t->range.block, run->in, out, run->scratch, error);
 }
 
 /* One item of a map that the caller may leave meanwhile. */
 static int call_careful(struct runtime *rt, struct run *run, struct future *f,
-                        const void *in, struct error **error)
+                        struct error **error)
 {
     struct map_job *job = f->job;
     void *out = value_alloc(run->size.out, job->type->out_align);
 
     if (run->size.out && !out)
         return SCOOP_ENOMEM;
-    int status = call_unit(rt, run, f, in, out, error);
+    int status = call_unit(rt, run, f, out, error);
     if (!status && out && job->owner)
         memcpy(job->out + f->rec.first * run->size.out, out, run->size.out);
     free(out);
@@ -419,14 +432,120 @@ static void send_part(struct runtime *rt, struct run *run,
     map_report_send_part(rt, f, report);
 }
 
+/* On by so many items, which were called. */
+static void advance(struct run *run, struct future *f, uint64_t items)
+{
+    size_t in = (size_t)items * run->size.in;
+
+    if (run->in)
+        run->in += in;
+    if (run->out)
+        run->out += (size_t)items * run->size.out;
+    f->rec.arg += in; /* at home, follows rec.first */
+    f->rec.first += items;
+    f->rec.count -= items;
+}
+
+/* How many items may be called in a row with no look but call_stretch()'s at
+ * what happens meanwhile.  0: none, each has to be seen to. */
+static uint64_t stretch_of(const struct runtime *rt, struct run *run,
+                           const struct future *f)
+{
+    const struct measure *m = run->frame.measure;
+
+    if (run->frame.type->kind != SCOOP_TYPED || run->scratch || !m->is_short ||
+        m->runs_left == 1 || rt->calls_left == 1 ||
+        (!run->report && f->job->is_careful))
+        return 0;
+    if (run->singly) {
+        run->singly--;
+        return 0;
+    }
+    return f->rec.count < WORKER_CALLS ? f->rec.count : WORKER_CALLS;
+}
+
+/* Of how a stretch of items went: counts them as runs and as library calls.
+ *
+ * If all of them together were short each was, and none need be timed by
+ * itself.  And a look around costs as much as many of these: it is put off
+ * until something may have come. */
+static void count_stretch(struct runtime *rt, struct run *run, uint32_t items,
+                          uint64_t began_ns)
+{
+    struct measure *m = run->frame.measure;
+    uint64_t now_ns = clock_now_ns(), ns = now_ns - began_ns;
+
+    if (ns > SHORT_NS)
+        m->runs_left = m->runs_left - 1 > items ? m->runs_left - items : 1;
+    else if (items >= SINGLY)
+        m->stretch_ns = ns / items;
+    if (now_ns - rt->attended_ns > LOOK_NS)
+        rt->calls_left =
+            rt->calls_left > items ? rt->calls_left - items + 1 : 1;
+}
+
+/* Calls so many items in a row, or until there is something to see to: one has
+ * failed, called the library, or left something behind, or a thief has taken
+ * what was public when `word` was read.  Steps over all that it called
+ * but the last, of which it returns what item_call() does.
+ *
+ * That an item called the library shows in the count of calls.  One that makes
+ * just as many as there are between two looks around is missed, and so is, for
+ * the rest of these items, what it may have brought about. */
+static int call_stretch(struct runtime *rt, struct run *run, struct future *f,
+                        uint64_t items, const _Atomic uint64_t *public,
+                        uint64_t word, struct error **error)
+{
+    struct frame *frame = &run->frame;
+    int (*typed)(const void *, void *) = frame->type->typed;
+    const char *in = run->in;
+    char *out = run->out;
+    size_t in_size = in ? run->size.in : 0, out_size = out ? run->size.out : 0;
+    uint64_t first = f->rec.first, count = f->rec.count, done = 1;
+    uint64_t path = run->way.path, began_ns = clock_now_ns();
+    uint32_t calls = rt->calls_left;
+    int code;
+
+    frame->made = 0;
+    for (;; done++) {
+        frame->path = call_child_path(path, first + done);
+        code = typed(in, out);
+        if (__builtin_expect(
+                code || rt->calls_left != calls || call_has_traces(rt, frame) ||
+                    atomic_load_explicit(public, memory_order_relaxed) != word,
+                0) ||
+            done == items)
+            break;
+        /* What may be asked for, or split, by what the next one calls. */
+        f->rec.first = first + done;
+        f->rec.count = count - done;
+        f->rec.arg += in_size;
+        in += in_size;
+        out += out_size;
+    }
+    run->in = in;
+    run->out = out;
+    if (rt->calls_left != calls || call_has_traces(rt, frame))
+        run->singly = SINGLY; /* most likely the next ones will, too */
+    rt->stats.tasks_run += done - 1;
+    count_stretch(rt, run, (uint32_t)done, began_ns);
+    code = call_end(rt, frame, code, error);
+    if (code)
+        return item_again(rt, &run->way, frame, f->rec.first, in, out, code,
+                          error);
+    return 0;
+}
+
 static void run_items(struct runtime *rt, struct run *run, struct future *f)
 {
     struct map_job *job = run->report ? NULL : f->job;
     bool is_careful = job && job->is_careful;
     bool goes_on = true;
-    const char *in = f->arg;
     uint32_t is_low = f->rec.priority < 0; /* even lane 9 goes before it */
+    const _Atomic uint64_t *public =
+        &lanes_ring(rt->node.me, lanes_index(&f->rec))->word;
 
+    run->in = f->arg;
     run->range.piece = f;
     run->range.frame = &run->frame;
     if (lanes_is_main(&f->rec))
@@ -434,6 +553,8 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
     else
         link_init(&run->range.link);
     while (f->rec.count && goes_on && !must_stop(f)) {
+        uint64_t from = f->rec.first, items;
+        uint64_t word = atomic_load_explicit(public, memory_order_relaxed);
         struct error *error = NULL;
         int status;
 
@@ -445,21 +566,18 @@ static void run_items(struct runtime *rt, struct run *run, struct future *f)
         if (__builtin_expect(!rt->is_alone, 1) &&
             item_has_none_like(rt, &f->rec))
             map_share(rt, &run->range);
-        if (__builtin_expect(is_careful, 0))
-            status = call_careful(rt, run, f, in, &error);
+        items = stretch_of(rt, run, f);
+        if (items)
+            status = call_stretch(rt, run, f, items, public, word, &error);
+        else if (__builtin_expect(is_careful, 0))
+            status = call_careful(rt, run, f, &error);
         else
-            status = call_unit(rt, run, f, in, run->out, &error);
+            status = call_unit(rt, run, f, run->out, &error);
+        if (job && (job->item_status || job->progress.is_on))
+            note_good(rt, job, from, f->rec.first - from + !status);
         if (__builtin_expect(status, 0))
             goes_on = go_on(rt, run, f, status, error);
-        else if (job && (job->item_status || job->progress.is_on))
-            note_good(rt, job, f->rec.first, 1);
-        if (run->out)
-            run->out += run->size.out;
-        if (in)
-            in += run->size.in;
-        f->rec.arg += run->size.in; /* at home, follows rec.first */
-        f->rec.first++;
-        f->rec.count--;
+        advance(run, f, 1);
         if (__builtin_expect(--rt->calls_left == 0, 0)) {
             worker_attend(rt);
             if (run->report)

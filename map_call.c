@@ -49,7 +49,7 @@ static void wait_job(struct runtime *rt, struct map_job *job,
 /* The caller goes: its pieces are nobody's any more. */
 static void leave(struct runtime *rt, struct map_job *job)
 {
-    struct link *head = &job->owner->children, *next;
+    struct link *head = frame_children(job->owner), *next;
 
     job->owner = NULL;
     job->item_status = NULL;

@@ -39,7 +39,7 @@ struct net {
     _Atomic int failed;
     /* When MPI gets its next look; CLOCK_NEVER: it was never used. */
     _Atomic uint64_t look_ns;
-    uint64_t linger_ns; /* the pump's: doubles */
+    uint64_t linger_ns;       /* the pump's: doubles */
     _Atomic uint64_t main_ns; /* when the main thread last looked at MPI */
     /* The main thread's: */
     uint64_t has_ns; /* net_has_mail: the clock as last read */

@@ -52,6 +52,9 @@ enum node_state {
     NODE_CALLED /* the helper only: awake, its next sleep ends at once */
 };
 
+/* Whether a rank in a long function has more tasks than are public. */
+enum node_hidden { NODE_HIDDEN = 1, NODE_ASKED };
+
 struct node_block {
     /* Written by whoever wakes or sleeps: futexes. */
     _Alignas(64) _Atomic uint32_t asleep; /* enum node_state */
@@ -60,6 +63,7 @@ struct node_block {
     /* Written by hungry ranks, cleared by the owner, who reads it at every
      * push: publish what you keep private. */
     _Alignas(64) _Atomic uint32_t wanted;
+    _Atomic uint32_t hidden; /* enum node_hidden: see loan.c */
     /* The owner's beat: counts how often it looked round.  Others read it. */
     _Alignas(64) _Atomic uint64_t beat;
     /* What a sentry saw the last time: crowd.c. */

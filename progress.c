@@ -113,9 +113,9 @@ static void call(const struct progress *p, const struct scoop_progress *s)
 {
     struct runtime *before = runtime_current;
 
-    runtime_current = NULL;
+    runtime_set_current(NULL);
     p->fn(s, p->arg);
-    runtime_current = before;
+    runtime_set_current(before);
 }
 
 static void draw(struct runtime *rt, const char *words, bool has_ended)

@@ -12,6 +12,7 @@
 
 #include "callback.h"
 #include "clock.h"
+#include "fresh.h"
 #include "settle.h"
 #include "worker.h"
 
@@ -63,6 +64,7 @@ struct future *public_own(struct runtime *rt, scoop_future handle, int *why)
             runtime_fail(rt, *why, "%s", scoop_strerror(*why));
         return NULL; /* else submit has said it */
     }
+    fresh_enlist(rt);
     f = future_find(&rt->futures, handle.id, handle.generation);
     if (!f || (f->flags & FUTURE_ORPHAN)) /* released: nobody's any more */
         *why = runtime_fail(rt, SCOOP_ESTALE,

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "fresh.h"
 #include "holder.h"
 #include "lanes.h"
 #include "offer.h"
@@ -23,6 +24,7 @@ static void taken(void *ctx, struct deque_item *item, int thief)
 
 void queue_reclaim(struct runtime *rt)
 {
+    loan_end(rt);
     lanes_reclaim(&rt->lanes, taken, rt);
 }
 
@@ -30,6 +32,9 @@ int queue_push(struct runtime *rt, struct future *f)
 {
     struct deque *d = &rt->deque;
 
+    loan_end(rt);
+    fresh_enlist(rt);
+    fresh_close(rt); /* what it counted on has changed */
     f->state = FUTURE_QUEUED;
     if (!lanes_is_main(&f->rec))
         d = lanes_open(&rt->lanes, &f->rec);
@@ -47,6 +52,8 @@ int queue_push(struct runtime *rt, struct future *f)
 
 int queue_place(struct runtime *rt, struct future *f)
 {
+    fresh_enlist(rt);
+    fresh_close(rt); /* it may be of a higher priority */
     if (lanes_fix(&rt->lanes, f))
         return SCOOP_ENOMEM;
     if (!(f->flags & FUTURE_GUEST))
@@ -69,6 +76,7 @@ int queue_task(struct runtime *rt, struct future *f)
 
 bool queue_remove(struct runtime *rt, struct future *f)
 {
+    loan_end(rt);
     return deque_remove(lanes_of(&rt->lanes, &f->rec), &f->item);
 }
 

@@ -115,7 +115,7 @@ static struct future *make(struct runtime *rt, struct frame *owner,
     f->rec.priority = like->priority;
     f->rec.range = like->range;
     f->rec.flags = TASK_SUBTREE;
-    link_add(&owner->children, &f->link);
+    link_add(frame_children(owner), &f->link);
     rt->futures.created++;
     return f;
 }

@@ -152,6 +152,7 @@ int registry_open(struct registry *r, char *why, size_t why_len)
     r->hash = mix(0xcbf29ce484222325u, "scoop", 5);
     for (uint32_t i = 0; i < r->tasks; i++) {
         r->task[i]->number = i + 1;
+        r->measure[i + 1].type = r->task[i];
         r->hash = mix_task(r->hash, r->task[i]);
     }
     for (size_t i = 0; i <= all; i++)

@@ -25,6 +25,7 @@ struct measure {
     uint8_t calm;        /* short stretches in a row, of any run */
     uint8_t traits;      /* enum measure_traits, of the last run timed */
     uint64_t stretch_ns; /* the longest of the last run that was timed */
+    const struct scoop_task *type; /* whose it is; NULL: the root's */
 };
 
 struct registry {

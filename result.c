@@ -3,8 +3,9 @@
  *
  * scoop_join_plain() is the other half of what a future costs: a child that
  * is joined while it is still the newest of its parent's tasks is a function
- * call with some bookkeeping, with the caller's memory as its output.  What
- * is elsewhere is waited for by worker_wait().
+ * call with some bookkeeping, with the caller's memory as its output.  One
+ * that is still fresh (fresh.c) needs very little of that.  What is elsewhere
+ * is waited for by worker_wait().
  */
 #include <stdlib.h>
 #include <string.h>
@@ -56,9 +57,90 @@ static int copy_out(struct runtime *rt, struct future *f, void *out)
     return 0;
 }
 
-/* The usual join: the future is the newest of the queued tasks, which makes
- * it valid without a look at the table, and is called right here with the
- * caller's memory as its output.  NULL: it is not that case. */
+/* An ordinary future has been called by its join: its end. */
+static void put_joined(struct runtime *rt, struct future *f)
+{
+    rt->futures.ended++;
+    link_remove(&f->link);
+    if (__builtin_expect(!f->flags, 1))
+        future_put_clean(&rt->futures, f);
+    else
+        future_put(&rt->futures, f); /* it was cancelled meanwhile */
+}
+
+static inline int pass_on(struct runtime *rt, int code, struct error *error)
+{
+    if (__builtin_expect(!code, 1))
+        return 0;
+    code = error ? error->said.code : SCOOP_EFAILED;
+    runtime_set_error_take(rt, error);
+    return code;
+}
+
+static inline bool is_named(const struct future *f, scoop_future handle)
+{
+    return f->rec.id == handle.id && f->rec.generation == handle.generation;
+}
+
+/* The usual join: the future is the topmost of the fresh ones, which makes it
+ * valid without a look at the table. */
+static inline struct future *topmost(struct runtime *rt, scoop_future handle,
+                                     const void *out)
+{
+    struct future *f = rt->fresh_top[-1];
+
+    if (is_named(f, handle) && f->owner == rt->frame && call_has_room(rt) &&
+        (out || !rt->registry.measure[f->rec.number].type->out_size))
+        return f;
+    return NULL;
+}
+
+/* It has been called, and something is not as usual: it was timed, or
+ * enlisted, it left futures, it failed. */
+static __attribute__((noinline)) int end_fresh(struct runtime *rt,
+                                               struct frame *frame, int code)
+{
+    struct future *f = frame->task;
+    struct error *error = NULL;
+
+    code = call_end(rt, frame, code, &error);
+    call_leave(rt, frame);
+    if (frame->marks & FRAME_FRESH) {
+        rt->fresh_top--;
+        f->rec.generation++;
+    } else {
+        put_joined(rt, f);
+    }
+    return pass_on(rt, code, error);
+}
+
+/* Calls it, with the caller's memory as its output.  It keeps its place on the
+ * stack meanwhile, since the function reads its argument; what the function
+ * submits goes on top. */
+static inline int join_topmost(struct runtime *rt, struct future *f, void *out)
+{
+    struct measure *measure = &rt->registry.measure[f->rec.number];
+    struct future **top = rt->fresh_top;
+    struct frame frame;
+
+    call_enter_as(rt, &frame, f, measure, f->rec.path, FRAME_FRESH);
+    if (__builtin_expect(--measure->runs_left == 0, 0))
+        call_begin_timed(rt, &frame);
+    int code = measure->type->typed(f->data, out);
+    if (__builtin_expect(code || frame.marks != FRAME_FRESH ||
+                             rt->fresh_top != top || frame.last || frame.told ||
+                             frame.below->marks & FRAME_TIMED,
+                         0))
+        return end_fresh(rt, &frame, code);
+    rt->frame = frame.below;
+    rt->fresh_top = top - 1;
+    rt->stats.tasks_run++;
+    f->rec.generation++;
+    return 0;
+}
+
+/* The same for an ordinary future, the newest of those that are queued.  NULL:
+ * it is not that case. */
 static inline struct future *newest(struct runtime *rt, scoop_future handle,
                                     const void *out)
 {
@@ -68,9 +150,8 @@ static inline struct future *newest(struct runtime *rt, scoop_future handle,
         return NULL;
     struct deque_item *item = d->items[(d->bottom - 1) & d->mask];
     struct future *f = future_of_item(item);
-    if (!item || f->rec.id != handle.id ||
-        f->rec.generation != handle.generation || f->flags ||
-        f->owner != rt->frame || !call_has_room(rt))
+    if (!item || !is_named(f, handle) || f->flags || f->owner != rt->frame ||
+        !call_has_room(rt))
         return NULL;
     const struct scoop_task *type = rt->registry.task[f->rec.number - 1];
     if (type->kind != SCOOP_TYPED || (!out && type->out_size))
@@ -90,17 +171,8 @@ static inline int join_newest(struct runtime *rt, struct future *f, void *out)
     int code =
         call_function(rt, &frame, f->arg, type->out_size ? out : NULL, &error);
     call_leave(rt, &frame);
-    rt->futures.ended++;
-    link_remove(&f->link);
-    if (__builtin_expect(!f->flags, 1))
-        future_put_clean(&rt->futures, f);
-    else
-        future_put(&rt->futures, f); /* it was cancelled meanwhile */
-    if (__builtin_expect(!code, 1))
-        return 0;
-    code = error ? error->said.code : SCOOP_EFAILED;
-    runtime_set_error_take(rt, error);
-    return code;
+    put_joined(rt, f);
+    return pass_on(rt, code, error);
 }
 
 static int join(struct runtime *rt, struct future *f, void *out,
@@ -116,20 +188,32 @@ static int join(struct runtime *rt, struct future *f, void *out,
     return err;
 }
 
+/* A join that is not of the topmost. */
+static __attribute__((noinline)) int join_other(struct runtime *rt,
+                                                scoop_future future, void *out)
+{
+    int why;
+
+    fresh_enlist(rt);
+    struct future *f = newest(rt, future, out);
+    if (f)
+        return join_newest(rt, f, out);
+    f = public_own(rt, future, &why);
+    return f ? join(rt, f, out, CLOCK_NEVER) : why;
+}
+
 int scoop_join_plain(scoop_future future, void *out)
 {
     struct runtime *rt = runtime_current;
-    int why;
 
     if (__builtin_expect(!rt, 0))
         return public_outside();
     if (__builtin_expect(--rt->calls_left == 0, 0))
         worker_attend(rt);
-    struct future *f = newest(rt, future, out);
+    struct future *f = topmost(rt, future, out);
     if (__builtin_expect(f != NULL, 1))
-        return join_newest(rt, f, out);
-    f = public_own(rt, future, &why);
-    return f ? join(rt, f, out, CLOCK_NEVER) : why;
+        return join_topmost(rt, f, out);
+    return join_other(rt, future, out);
 }
 
 int scoop_join_of(scoop_future future, void *out,

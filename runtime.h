@@ -21,6 +21,7 @@
 #include "fiber.h"
 #include "future.h"
 #include "lanes.h"
+#include "loan.h"
 #include "log.h"
 #include "net.h"
 #include "node.h"
@@ -39,24 +40,44 @@ struct callback;
 struct helper;
 struct runtime;
 
+enum frame_marks {
+    FRAME_FRESH = 1, /* what it runs is: fresh.c */
+    FRAME_TIMED = 2, /* each of its stretches is measured */
+    FRAME_LIST = 4   /* `children` is one: see frame_children() */
+};
+
 /* A running task; stands on the task's own stack. */
 struct frame {
+    uint64_t path;       /* its own path hash */
+    uint64_t made;       /* children so far */
     struct frame *below; /* the task on this stack that waits for it */
     struct future *task; /* what it runs; NULL: the root */
     const struct scoop_task *type; /* NULL: the root */
     struct measure *measure;
-    struct link children; /* futures that it submitted */
-    uint64_t path;        /* its own path hash */
-    uint64_t made;        /* children so far */
 
     struct error *last; /* scoop_last_error() */
     struct error *told; /* by scoop_fail() */
-    bool is_timed;      /* each of its stretches is measured */
-    bool was_long;      /* one of them was */
+    uint8_t marks;      /* enum frame_marks */
+    bool was_long;      /* one of its stretches was */
     bool is_asked;      /* to end soon: nobody wants its result */
     uint8_t attempt;
-    uint64_t began_ns; /* for the timeline: is_timed, and there is one */
+    struct link children; /* futures that it submitted, but for fresh ones */
+    uint64_t began_ns;    /* for the timeline: timed, and there is one */
 };
+
+/* The list of its children, for one more. */
+static inline struct link *frame_children(struct frame *frame)
+{
+    if (!(frame->marks & FRAME_LIST))
+        link_init(&frame->children);
+    frame->marks |= FRAME_LIST;
+    return &frame->children;
+}
+
+static inline bool frame_has_children(const struct frame *frame)
+{
+    return frame->marks & FRAME_LIST && !link_is_empty(&frame->children);
+}
 
 /* A stack and what stands on it; lives beside the fiber. */
 struct strand {
@@ -108,12 +129,19 @@ struct worker {
 };
 
 struct runtime {
-    /* What submit and join touch. */
-    struct frame *frame;   /* the running task */
+    /* What submit and join touch; the inline half of submit, in the user's
+     * program, knows the first of it as struct scoop_here_. */
+    struct frame *frame;         /* the running task */
+    struct future **fresh_top;   /* see fresh.c */
+    struct future **fresh_limit; /* no fresh one comes by itself from here on */
+    const _Atomic uint32_t *wanted; /* node.me->wanted */
+    uint64_t attended_ns;           /* when worker_attend() last did */
+    struct {
+        struct future **base;
+    } fresh;
     struct strand *strand; /* the running stack */
     uint64_t mark_ns;      /* when the stretch of a timed frame began */
     uint32_t calls_left;   /* until worker_attend() */
-    uint64_t attended_ns;  /* when it last did */
     bool is_stopping;      /* leave the loop */
     bool is_draining;      /* begin nothing new */
     bool is_alone;         /* a farm of one rank */
@@ -124,6 +152,7 @@ struct runtime {
     uintptr_t stack_floor; /* of the running stack: tasks start above it */
     struct deque deque;    /* tasks without priority that may go anywhere */
     struct lanes lanes;    /* the others */
+    struct loan loan;      /* of both, to the helper */
     struct link ranges;    /* whose items run, oldest first: map_short.c */
     struct future_table futures;
     struct future_table guests;
@@ -144,8 +173,8 @@ struct runtime {
      * there was no library call, and in what function; 0: in none. */
     _Atomic uint64_t long_since_ns;
     _Atomic(const char *) long_name;
-    _Atomic bool was_away;      /* a function was long; which, nobody knows */
-    uint64_t progress_ns;       /* when there was last something to run */
+    _Atomic bool was_away; /* a function was long; which, nobody knows */
+    uint64_t progress_ns;  /* when there was last something to run */
     struct config config;
     struct log log;
     int rank, size;
@@ -165,6 +194,8 @@ struct runtime {
 /* The farm that this thread works for. */
 extern _Thread_local struct runtime *runtime_current
     __attribute__((tls_model("initial-exec")));
+/* NULL: for none. */
+void runtime_set_current(struct runtime *rt);
 
 /* Gives the current task an error of a call, in words; returns code. */
 int runtime_fail(struct runtime *rt, int code, const char *format, ...)

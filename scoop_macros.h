@@ -281,24 +281,112 @@ static inline int scoop_const_get_task_(const char *name,
     return err;
 }
 
-/* Without options: decided when the program is compiled. */
-static inline scoop_future scoop_submit_(struct scoop_task *task,
-                                         const void *arg, size_t arg_len,
-                                         const struct scoop_submit_options *o)
+/* The path hash of the n-th child, from 1, of a task. */
+static inline uint64_t scoop_child_path_(uint64_t path, uint64_t n)
 {
-    if (!o->place.kind && !o->detached && o->timeout >= 0 && o->timeout <= 0 &&
-        o->deadline >= 0 && o->deadline <= 0 && /* 0, and not NaN */
-        !o->retries && !o->priority && !o->borrow && !o->take &&
-        !o->done_there) {
-        scoop_future future = scoop_submit_plain(task, arg, arg_len);
-#if defined __GNUC__
-        /* Keeps the two halves in registers: gcc would store them one by one
-         * and load them back as a pair, which waits for both stores. */
-        __asm__("" : "+r"(future.id), "+r"(future.generation));
-#endif
-        return future;
+    uint64_t x = (path + n) * 0x9e3779b97f4a7c15u;
+
+    return x ^ x >> 29;
+}
+
+/* ---- The inline half of submit ----
+ *
+ * What it needs to know of the library's state; the library asserts that it
+ * agrees.  fresh.c says what this is about. */
+struct scoop_frame_ {
+    uint64_t path, made;
+};
+
+struct scoop_fresh_ {
+    uint64_t item;
+    uint8_t state, size_class, others[6];
+    struct scoop_frame_ *owner;
+    void *arg;
+    struct {
+        uint64_t id, generation, parent, path, first, count;
+        uint32_t then, hops;
+        uint64_t created_ns, timeout_ns, arg, arg_len;
+        uint32_t number, others[3];
+    } rec;
+    uint64_t more[6];
+    unsigned char data[16]; /* or more: by its class */
+};
+
+struct scoop_here_ {
+    struct scoop_frame_ *frame;
+    struct scoop_fresh_ **top, **limit;
+    const uint32_t *wanted;
+    uint64_t now_ns;
+};
+
+/* The farm of this thread; never NULL. */
+SCOOP_API extern __thread struct scoop_here_ *scoop_here_
+    __attribute__((tls_model("initial-exec")));
+
+#define SCOOP_LIKELY_(x) __builtin_expect(!!(x), 1)
+#define SCOOP_INLINE_ static inline __attribute__((always_inline)) SCOOP_UNUSED
+#define SCOOP_FRESH_MAX_ ((size_t)96) /* bytes of data in a future */
+
+/* An argument was written a moment ago, member by member, so it is copied in
+ * the size of its members: a load that spans several stores which are still on
+ * their way to the cache would have to wait for them. */
+SCOOP_INLINE_ void scoop_copy_(void *to, const void *from, size_t len,
+                               size_t align)
+{
+    size_t i, step = align == 8 ? 8 : align == 4 ? 4 : len;
+
+    for (i = 0; i < len; i += step)
+        __builtin_memcpy((char *)to + i, (const char *)from + i, step);
+}
+
+/* For a typed task without options, with sizes that the compiler knows: the
+ * free future at the top of the stack of fresh ones becomes one.  Where there
+ * is no stack, no room or somebody who wants work the library does it all. */
+SCOOP_INLINE_ scoop_future scoop_submit_fresh_(struct scoop_task *task,
+                                               const void *arg, size_t len,
+                                               size_t align)
+{
+    struct scoop_here_ *here = scoop_here_;
+    struct scoop_fresh_ **top = here->top;
+    uint64_t id, generation;
+    scoop_future future;
+
+    if (align <= 8 && len <= SCOOP_FRESH_MAX_ && (arg || !len) &&
+        SCOOP_LIKELY_(top < here->limit &&
+                      !__atomic_load_n(here->wanted, __ATOMIC_RELAXED) &&
+                      task->number) &&
+        (len <= 16 || SCOOP_LIKELY_((*top)->size_class >= (len - 1) / 16))) {
+        struct scoop_fresh_ *f = *top;
+        f->owner = here->frame;
+        f->rec.path = scoop_child_path_(here->frame->path, ++here->frame->made);
+        f->rec.created_ns = here->now_ns;
+        f->rec.number = task->number;
+        if (len)
+            scoop_copy_(f->data, arg, len, align);
+        here->top = top + 1;
+        id = f->rec.id;
+        generation = f->rec.generation;
+    } else {
+        future = scoop_submit_plain(task, arg, len);
+        id = future.id;
+        generation = future.generation;
     }
-    return scoop_submit_task(task, arg, arg_len, o);
+    /* Keeps the two halves in registers: gcc would store or load them one by
+     * one and then as a pair, which waits for the stores of both. */
+    __asm__("" : "+r"(id), "+r"(generation));
+    future.id = id;
+    future.generation = generation;
+    return future;
+}
+
+/* Whether there are options: decided when the program is compiled. */
+SCOOP_INLINE_ int scoop_is_plain_(const struct scoop_submit_options *o)
+{
+    return !o->place.kind && !o->detached && o->timeout >= 0 &&
+           o->timeout <= 0 && o->deadline >= 0 &&
+           o->deadline <= 0 && /* 0, and not NaN */
+           !o->retries && !o->priority && !o->borrow && !o->take &&
+           !o->done_there;
 }
 
 /* The bounds of this object's own section; the linker makes them.  Weak, for
@@ -425,7 +513,8 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
 #define SCOOP_TYPED_TASK_(linkage, fn, task_name, in, out)                     \
     static int scoop_typed_##fn(const void *input, void *output)               \
     {                                                                          \
-        return fn((const in *)input, (out *)output);                           \
+        return fn(SCOOP_SIZEOF_(in) ? (const in *)input : (const in *)0,       \
+                  SCOOP_SIZEOF_(out) ? (out *)output : (out *)0);              \
     }                                                                          \
     linkage struct scoop_task scoop_task_##fn = {task_name,                    \
                                                  &scoop_typed_##fn,            \
@@ -465,6 +554,14 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
                                                  SCOOP_BYTES, 0};              \
     SCOOP_ENTRY_(fn)
 
+#define SCOOP_SUBMIT_TYPED_(fn, arg, o, in)                                    \
+    scoop_is_plain_(o)                                                         \
+        ? scoop_submit_fresh_(&scoop_task_##fn, arg, SCOOP_SIZEOF_(in),        \
+                              SCOOP_ALIGNOF_(in))                              \
+        : scoop_submit_task(&scoop_task_##fn, arg, SCOOP_SIZEOF_(in), o)
+#define SCOOP_SUBMIT_BYTES_(fn, data, len, o)                                  \
+    scoop_is_plain_(o) ? scoop_submit_plain(&scoop_task_##fn, data, len)       \
+                       : scoop_submit_task(&scoop_task_##fn, data, len, o)
 #define SCOOP_COPY_SUBMIT_(o, s)                                               \
     o.place = s.place;                                                         \
     o.detached = s.detached;                                                   \
@@ -543,8 +640,7 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
     {                                                                          \
         struct scoop_submit_options o;                                         \
         SCOOP_COPY_SUBMIT_(o, s)                                               \
-        return scoop_submit_(&scoop_task_##fn, s.arg, SCOOP_SIZEOF_(in_type),  \
-                             &o);                                              \
+        return SCOOP_SUBMIT_TYPED_(fn, s.arg, &o, in_type);                    \
     }                                                                          \
     static inline SCOOP_UNUSED int scoop_map_##fn(struct scoop_map_##fn m)     \
     {                                                                          \
@@ -571,7 +667,7 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
     {                                                                          \
         struct scoop_submit_options o;                                         \
         SCOOP_COPY_SUBMIT_(o, s)                                               \
-        return scoop_submit_(&scoop_task_##fn, s.arg, s.len, &o);              \
+        return SCOOP_SUBMIT_BYTES_(fn, s.arg, s.len, &o);                      \
     }
 #else
 /* C++ has no options by name: fill a struct scoop_submit_options. */
@@ -599,8 +695,7 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
         scoop_submit_##fn(const in_type *arg, struct scoop_submit_options o =  \
                                                   scoop_submit_options())      \
     {                                                                          \
-        return scoop_submit_(&scoop_task_##fn, arg, SCOOP_SIZEOF_(in_type),    \
-                             &o);                                              \
+        return SCOOP_SUBMIT_TYPED_(fn, arg, &o, in_type);                      \
     }                                                                          \
     static inline SCOOP_UNUSED int scoop_map_##fn(const in_type *in,           \
                                                   out_type *out, size_t n,     \
@@ -614,7 +709,7 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
         const void *data, size_t len,                                          \
         struct scoop_submit_options o = scoop_submit_options())                \
     {                                                                          \
-        return scoop_submit_(&scoop_task_##fn, data, len, &o);                 \
+        return SCOOP_SUBMIT_BYTES_(fn, data, len, &o);                         \
     }
 static inline int scoop_shutdown(
     struct scoop_shutdown_options options = scoop_shutdown_options())

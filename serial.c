@@ -62,7 +62,7 @@ struct runtime *public_enter(int *why)
     if (!atomic_exchange(&has_warned, true))
         log_warn(&rt->log, "called where no farm runs: tasks run one by one in "
                            "this process (scoop_main or scoop_run starts one)");
-    runtime_current = rt;
+    runtime_set_current(rt);
     return rt;
 }
 
@@ -75,7 +75,7 @@ bool serial_end(void)
     if (!worker_is_outside(rt))
         return false;
     worker_close_outside(rt);
-    runtime_current = NULL;
+    runtime_set_current(NULL);
     serial_rooms_close(rt);
     atomic_store(&is_open, false);
     return true;

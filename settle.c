@@ -134,7 +134,8 @@ static void cancel_below(struct runtime *rt)
     struct worker *w = &rt->worker;
 
     while (w->asked_count) {
-        struct link *head = &w->asked[--w->asked_count]->children, *next;
+        struct link *head = frame_children(w->asked[--w->asked_count]);
+        struct link *next;
         for (struct link *l = head->next; l != head; l = next) {
             next = l->next;
             cancel(rt, future_of_link(l));
@@ -144,18 +145,23 @@ static void cancel_below(struct runtime *rt)
 
 void settle_cancel(struct runtime *rt, struct future *f)
 {
+    loan_end(rt);
+    fresh_enlist(rt); /* any may be below */
     cancel(rt, f);
     cancel_below(rt);
 }
 
 void settle_ask(struct runtime *rt, struct frame *frame)
 {
+    loan_end(rt);
+    fresh_enlist(rt);
     will_ask(rt, frame);
     cancel_below(rt);
 }
 
 bool settle_release(struct runtime *rt, struct future *f)
 {
+    loan_end(rt);
     f->owner = NULL;
     link_init(&f->link);
     if (f->state == FUTURE_DONE) { /* an old attempt may still run somewhere */

@@ -35,6 +35,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "fresh.h"
 #include "public.h"
 #include "settle.h"
 #include "worker.h"
@@ -156,6 +157,7 @@ static void on_down(struct runtime *rt, const struct wire_shutdown *body)
     s->sum_created = s->sum_ended = 0;
     rt->is_shut = true;
     rt->private_max = 0; /* so that submits ask */
+    fresh_close(rt);
     further.what = DOWN;
     for (int k = 0; k < term_children(&rt->term); k++)
         post(rt, term_child(&rt->term, k), &further);
@@ -240,6 +242,7 @@ void shutdown_on_message(struct runtime *rt, struct net_message *m)
         log_error(&rt->log, "a damaged message from rank %d", m->src);
         return;
     }
+    fresh_enlist(rt); /* to be found, and to be counted */
     switch ((enum what)body->what) {
     case ASK:
         on_ask(rt, body);

@@ -27,13 +27,13 @@
 
 #include <string.h>
 
+#define PATIENCE 4u
 /* A rank may look for work, before it rests, for a share of the time that it
  * has worked: a sleeper is some 50 us late, and a farm of many nodes that
  * rebalances, or ends, in a chain of such sleepers would be so for each of
  * them. */
 #define WORK_SHARE 8u
 #define SPINS_MAX 20u
-#define PATIENCE 4u
 
 static uint64_t next_random(struct steal *s)
 {
@@ -80,7 +80,8 @@ void steal_init(struct steal *s, const struct steal_world *world, uint64_t seed)
  * cost more than it saved, and a wake-up takes about as long as SCOOP_SPIN: two
  * ranks that wait for each other in turn, one of which had slept once, would
  * sleep before each answer from then on, each for want of patience as long as
- * the other's wake-up.  So behind a short rest it looks for longer. */
+ * the other's wake-up.  So behind a short rest it looks for longer.  And what
+ * it has earned by work comes on top. */
 static uint64_t patience_ns(const struct steal *s)
 {
     return s->world.spin_ns * (s->is_patient ? PATIENCE : 1) + s->credit_ns;

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* submit.c -- a task is made: checks, future, argument, first place
  *
- * scoop_submit_plain() is half of what a future costs when nobody steals it:
- * a free entry of the table, a copy of the argument in the size of its
- * members, a pointer pushed at the newest end of the deque; no message, no
- * fence.  Everything that has options goes through scoop_submit_task().
+ * The submit that costs nothing stands in scoop_macros.h, inlined in the
+ * user's program: it makes a fresh future (fresh.c).  Where it may not, it
+ * calls scoop_submit_plain(), which looks around, sees to it that the next may
+ * (fresh_open), and otherwise makes an ordinary future: a free entry of the
+ * table, a copy of the argument, a pointer pushed at the newest end of the
+ * deque; no message, no fence.  Everything that has options goes through
+ * scoop_submit_task().
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "call.h"
 #include "clock.h"
+#include "fresh.h"
 #include "place.h"
 #include "public.h"
 #include "queue.h"
@@ -18,22 +22,35 @@
 #include "value.h"
 #include "worker.h"
 
-/* memcpy for arguments that are short and of a size that the compiler does not
- * know.  They were written a moment ago, member by member, so they are copied
- * in the size of their members: a load that spans several stores which are
- * still on their way to the cache would have to wait for them. */
-static inline void copy_short(void *to, const void *from, size_t len,
-                              size_t align)
+_Static_assert(offsetof(struct frame, path) ==
+                       offsetof(struct scoop_frame_, path) &&
+                   offsetof(struct frame, made) ==
+                       offsetof(struct scoop_frame_, made),
+               "as the header says");
+#define SAME_PLACE(ours, theirs)                                               \
+    (offsetof(struct future, ours) == offsetof(struct scoop_fresh_, theirs))
+_Static_assert(SAME_PLACE(size_class, size_class) && SAME_PLACE(owner, owner) &&
+                   SAME_PLACE(rec.id, rec.id) &&
+                   SAME_PLACE(rec.generation, rec.generation) &&
+                   SAME_PLACE(rec.path, rec.path) &&
+                   SAME_PLACE(rec.created_ns, rec.created_ns) &&
+                   SAME_PLACE(rec.number, rec.number) &&
+                   SAME_PLACE(data, data) &&
+                   SCOOP_FRESH_MAX_ == 16 * FUTURE_CLASSES,
+               "as the header says");
+
+static bool is_long(const struct scoop_task *task, size_t len)
 {
-    if (align == 8) {
-        for (size_t i = 0; i < len; i += 8)
-            memcpy((char *)to + i, (const char *)from + i, 8);
-    } else if (align == 4) {
-        for (size_t i = 0; i < len; i += 4)
-            memcpy((char *)to + i, (const char *)from + i, 4);
-    } else {
-        memcpy(to, from, len);
-    }
+    return len && (len > 16 * FUTURE_CLASSES || task->in_align > 8);
+}
+
+/* What a future needs for an argument that is not long, and for the result if
+ * that fits as well. */
+static size_t room_for(const struct scoop_task *task, size_t len)
+{
+    size_t in_room = (len + 7) & ~(size_t)7, room = in_room + task->out_size;
+
+    return room > 16 * FUTURE_CLASSES ? in_room : room;
 }
 
 /* A future whose argument does not fit in it, or not as it must be aligned. */
@@ -71,23 +88,19 @@ static inline __attribute__((always_inline)) struct future *make(
     struct runtime *rt, const struct scoop_task *task, const void *arg,
     size_t len)
 {
-    size_t in_room = (len + 7) & ~(size_t)7, room = in_room + task->out_size;
     struct future *f;
 
-    if (__builtin_expect(len && (in_room > 16 * FUTURE_CLASSES ||
-                                 task->in_align > 8),
-                         0)) {
+    if (__builtin_expect(is_long(task, len), 0)) {
         f = make_long(rt, task, arg, len);
         if (!f)
             return NULL;
     } else {
-        f = future_take(&rt->futures,
-                        room > 16 * FUTURE_CLASSES ? in_room : room);
+        f = future_take(&rt->futures, room_for(task, len));
         if (__builtin_expect(!f, 0))
             return NULL;
         f->arg = f->data;
         if (__builtin_expect(len != 0, 1))
-            copy_short(f->data, arg, len, task->in_align);
+            scoop_copy_(f->data, arg, len, task->in_align);
         else if (task->kind == SCOOP_TYPED)
             f->arg = NULL;
     }
@@ -104,6 +117,22 @@ static scoop_future undo(struct runtime *rt, struct future *f, int code,
     future_put(&rt->futures, f);
     return public_no_future(
         runtime_fail(rt, code, "submit of %s: %s", task, scoop_strerror(code)));
+}
+
+/* What the inline half does, for the rest of those that may be fresh. */
+static scoop_future push_fresh(struct runtime *rt,
+                               const struct scoop_task *task, const void *arg,
+                               size_t len)
+{
+    struct future *f = *rt->fresh_top++;
+
+    f->owner = rt->frame;
+    f->rec.path = call_next_path(rt->frame);
+    f->rec.created_ns = rt->attended_ns;
+    f->rec.number = task->number;
+    if (len)
+        scoop_copy_(f->data, arg, len, task->in_align);
+    return public_handle(f);
 }
 
 scoop_future scoop_submit_plain(struct scoop_task *task, const void *arg,
@@ -123,27 +152,18 @@ scoop_future scoop_submit_plain(struct scoop_task *task, const void *arg,
         return public_no_future(public_check_task(rt, task, arg, arg_len));
     if (__builtin_expect(--rt->calls_left == 0, 0))
         worker_attend(rt);
+    if (task->kind == SCOOP_TYPED && !is_long(task, arg_len) &&
+        fresh_open(rt, room_for(task, arg_len)))
+        return push_fresh(rt, task, arg, arg_len);
     struct future *f = make(rt, task, arg, arg_len);
     if (__builtin_expect(!f, 0))
         return public_no_future(runtime_fail(rt, SCOOP_ENOMEM,
                                              "no memory to submit %s",
                                              task->name));
-    link_add(&rt->frame->children, &f->link);
-    if (__builtin_expect(rt->frame->measure->is_short &&
-                             !atomic_load_explicit(&rt->node.me->wanted,
-                                                   memory_order_relaxed) &&
-                             rt->deque.bottom - rt->deque.first <
-                                 rt->private_max &&
-                             rt->deque.bottom - rt->deque.reclaimed <=
-                                 rt->deque.mask,
-                         1)) {
-        f->state = FUTURE_QUEUED;
-        deque_push(&rt->deque, &f->item);
-        return public_handle(f);
-    }
+    link_add(frame_children(rt->frame), &f->link);
     scoop_future handle = public_handle(f);
-    /* A farm that is shut, or serial, has no room for private tasks, so that
-     * only this way has to ask. */
+    /* A farm that is shut, or serial, has no room for private tasks, fresh
+     * ones included, so that only this way has to ask. */
     int err = rt->is_shut ? SCOOP_ESHUTDOWN : queue_push(rt, f);
     if (err)
         return undo(rt, f, err, task->name);
@@ -281,7 +301,7 @@ scoop_future scoop_submit_task(const struct scoop_task *task, const void *arg,
                       arg, options);
     scoop_future handle =
         options->detached ? public_no_future(0) : public_handle(f);
-    link_add(&rt->frame->children, &f->link);
+    link_add(frame_children(rt->frame), &f->link);
     err = furnish(rt, f, options, called_ns);
     if (!err)
         err = place_task(rt, f, options->place);

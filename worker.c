@@ -79,7 +79,7 @@ static void run_root(struct runtime *rt)
     rt->status = rt->root(rt->root_arg);
     if (rt->trace)
         call_trace(rt, &frame);
-    if (!link_is_empty(&frame.children))
+    if (call_has_left(rt, &frame))
         call_abandon_children(rt, &frame);
     error_free(frame.last);
     error_free(frame.told);
@@ -224,6 +224,9 @@ static void leave_strand(struct runtime *rt)
 {
     struct strand *s = rt->strand;
 
+    loan_end(rt);
+    fresh_enlist(rt);
+    fresh_close(rt);
     fiber_note_depth(s->fiber);
     s->frame = rt->frame;
     call_come_back(rt);
@@ -287,7 +290,7 @@ static uint32_t calls_until_next(struct runtime *rt)
 
 void worker_attend(struct runtime *rt)
 {
-    if (rt->frame && rt->frame->is_timed)
+    if (rt->frame && rt->frame->marks & FRAME_TIMED)
         call_end_stretch(rt, rt->frame);
     rt->calls_left = calls_until_next(rt);
     crowd_beat(&rt->node);
@@ -300,7 +303,7 @@ void worker_attend(struct runtime *rt)
     fire_timers(rt);
     if (!link_is_empty(&rt->worker.ready) || callback_is_due(rt))
         yield(rt);
-    else if (rt->frame && rt->frame->is_timed)
+    else if (rt->frame && rt->frame->marks & FRAME_TIMED)
         call_begin_stretch(rt);
     else if (rt->frame)
         call_go_away(rt, rt->attended_ns);
@@ -336,6 +339,8 @@ static void run_on_top(struct runtime *rt, struct future *f)
 
 bool worker_help(struct runtime *rt)
 {
+    loan_end(rt);
+    fresh_enlist(rt);
     if (!call_has_room(rt))
         return false;
     struct future *f =
@@ -368,6 +373,7 @@ static bool take_awaited(struct runtime *rt, struct future *f)
 
 int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
 {
+    fresh_enlist(rt);
     while (f->state != FUTURE_DONE) {
         if (deadline_ns == CLOCK_NEVER) {
             if (--rt->calls_left == 0) {
@@ -525,6 +531,8 @@ int worker_init(struct runtime *rt)
     if (deque_init(&rt->deque, lanes_ring(rt->node.me, LANES_MAIN),
                    NODE_DEQUE_SLOTS))
         return SCOOP_ENOMEM;
+    if (fresh_init(rt))
+        return SCOOP_ENOMEM;
     if (rt->is_alone) /* nobody to share with: nothing to measure */
         for (uint32_t i = 0; i <= rt->registry.tasks; i++) {
             rt->registry.measure[i].runs_left = rt->trace != NULL;
@@ -568,7 +576,7 @@ void worker_close_outside(struct runtime *rt)
     struct worker *w = &rt->worker;
     struct frame *frame = &w->outside_frame;
 
-    while (!link_is_empty(&frame->children)) {
+    while (frame_has_children(frame)) {
         struct future *f = future_of_link(frame->children.next);
         if (f->state == FUTURE_ANCHOR) {
             iter_close(rt, iter_of_anchor(f));
@@ -600,8 +608,10 @@ void worker_settle(struct runtime *rt)
 
 void worker_fini(struct runtime *rt)
 {
+    fresh_fini(rt);
     deque_fini(&rt->deque);
     lanes_fini(&rt->lanes);
+    loan_fini(rt);
     fiber_pool_fini(&rt->worker.pool);
     free(rt->worker.asked);
 }

@@ -9,7 +9,7 @@
 
 void sim_set_farm(struct runtime *current, struct runtime *other)
 {
-    runtime_current = current;
+    runtime_set_current(current);
     atomic_store(&running, other);
 }
 
