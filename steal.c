@@ -84,7 +84,11 @@ void steal_init(struct steal *s, const struct steal_world *world, uint64_t seed)
  * it has earned by work comes on top. */
 static uint64_t patience_ns(const struct steal *s)
 {
-    return s->world.spin_ns * (s->is_patient ? PATIENCE : 1) + s->credit_ns;
+    const struct steal_world *w = &s->world;
+    bool is_watcher = w->nodes > 1 && w->watcher[w->my_node] == w->rank;
+
+    return w->spin_ns * (s->is_patient || is_watcher ? PATIENCE : 1) +
+           s->credit_ns;
 }
 
 void steal_rested(struct steal *s, uint64_t ns)
