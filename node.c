@@ -93,6 +93,7 @@
 #endif
 #include "node.h"
 
+#include "node_reach.h"
 #include "scoop.h"
 
 #include <errno.h>
@@ -524,6 +525,7 @@ static void enter(struct node *node)
     node->me = node_block(node, node->local);
     atomic_store_explicit(&node->me->pid, (int32_t)getpid(),
                           memory_order_relaxed);
+    node_reach_open(node);
     memset(sets, 0, sizeof sets);
     if (sched_getaffinity(0, sizeof sets, sets))
         return; /* its CPUs may still be known from others */
@@ -878,6 +880,7 @@ void node_close(struct node *node)
 {
     if (!node->os)
         return;
+    node_reach_close(node);
     if (node->os->base)
         munmap(node->os->base, node->os->len);
     free(node->os);

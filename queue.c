@@ -28,6 +28,14 @@ void queue_reclaim(struct runtime *rt)
     lanes_reclaim(&rt->lanes, taken, rt);
 }
 
+/* The ring is full, and thieves have left at least half of that: who looks
+ * for work finds it, and there is no room to show more. */
+static bool has_plenty(const struct deque *d)
+{
+    return d->split - d->reclaimed >= d->slots &&
+           deque_public_count(d->shared) >= d->slots / 2;
+}
+
 int queue_push(struct runtime *rt, struct future *f)
 {
     struct deque *d = &rt->deque;
@@ -40,6 +48,8 @@ int queue_push(struct runtime *rt, struct future *f)
         d = lanes_open(&rt->lanes, &f->rec);
     if (__builtin_expect(!d || deque_push(d, &f->item), 0))
         return SCOOP_ENOMEM;
+    if (has_plenty(d))
+        return 0;
     if (__builtin_expect(d->bottom - d->first > rt->private_max, 0)) {
         offer_all_but(rt, WORKER_PRIVATE_KEEP);
     } else if (rt->frame && (!rt->frame->measure->is_short ||

@@ -35,6 +35,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "clock.h"
 #include "map.h"
 #include "offer.h"
 #include "queue.h"
@@ -68,7 +69,8 @@ size_t transfer_pack(const struct deque_item *item, uint64_t *words)
 
     if (!(f->flags & FUTURE_GUEST)) { /* known here, not needed before */
         rec.arg = (uint64_t)(uintptr_t)f->arg;
-        rec.created_ns = 0;
+        if (!(rec.flags & TASK_RANGE))
+            rec.created_ns = 0;
         if (!(rec.flags & (TASK_RANGE | TASK_SUBTREE)))
             rec.timeout_ns = terms_of(f) ? terms_of(f)->timeout_ns : 0;
         if (f->owner && f->owner->task)
@@ -708,7 +710,7 @@ void transfer_on_result(struct runtime *rt, struct net_message *m)
     else
         status = keep_result(rt, f, m);
     f->rec.holder = body->rank;
-    settle_note_times(f, body->count);
+    settle_note_times(f, body->count, clock_now_ns());
     if (f->state == FUTURE_HELD) {
         settle_take(rt, f, status, error);
         return;

@@ -86,10 +86,12 @@ void sim_node_open(struct node *node, const struct sim_rank *rank)
     node->head = (struct node_head *)(void *)node->os->base;
     node->me = node_block(node, node->local);
     atomic_store(&node->me->pid, rank->rank);
+    node_reach_open(node);
 }
 
 void sim_node_close(struct node *node)
 {
+    node_reach_close(node);
     free(node->os);
     node->os = NULL;
     node->head = NULL;
