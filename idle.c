@@ -32,6 +32,7 @@
 #define YIELD_AFTER_NS 5000u   /* without work */
 #define LOOKS 8u               /* for mail alone between two looks around */
 #define VICTIMS 4u             /* that a thief compares */
+#define LOOT_MORE 8u           /* asked for than for those idle now */
 
 void idle_relax(void)
 {
@@ -223,12 +224,13 @@ static void register_node(struct runtime *rt)
     }
 }
 
-/* For all who have nothing to do here: they take it from this rank then. */
+/* For all who have nothing to do here, and will not have soon: they take it
+ * from this rank then. */
 static uint32_t loot_wanted(const struct runtime *rt)
 {
-    unsigned idle = node_idle(&rt->node) + 1;
+    unsigned most = 2 * node_idle(&rt->node) + LOOT_MORE;
 
-    return rt->node.locals > 1 && idle < WORKER_LOOT ? idle : WORKER_LOOT;
+    return rt->node.locals > 1 && most < WORKER_LOOT ? most : WORKER_LOOT;
 }
 
 static struct steal_step next_step(struct runtime *rt, uint64_t now_ns)
