@@ -195,7 +195,7 @@ check-all: ## check, then everything slower
 	$(AGAIN) check-tsan
 	$(AGAIN) check-valgrind
 
-bench: all $(BENCHES) ## measure; prints figures, judges nothing (T=name: some)
+bench: all $(BENCHES) ## measure: figures, a table, plots; judges nothing (T=name: some)
 	@OUT='$(OUT)' EXAMPLES='$(EXAMPLE_DIR)' bench/run $(T)
 
 analyze: ## cppcheck and clang-tidy over the library

@@ -43,6 +43,7 @@ void call_end_stretch(struct runtime *rt, struct frame *frame)
     struct measure *m = frame->measure;
     uint64_t ns = clock_now_ns() - rt->mark_ns;
 
+    loan_end(rt);
     if (m->stretch_ns < ns)
         m->stretch_ns = ns;
     if (ns > SHORT_NS) {
@@ -110,6 +111,8 @@ void call_begin_timed(struct runtime *rt, struct frame *frame)
     frame->was_long = false;
     call_begin_stretch(rt);
     frame->began_ns = rt->mark_ns;
+    if (!m->is_short)
+        loan_give(rt); /* the function is next */
 }
 
 void call_end_timed(struct runtime *rt, struct frame *frame)

@@ -97,7 +97,17 @@ static inline bool call_has_left(const struct runtime *rt,
     return has_fresh || frame_has_children(frame);
 }
 
-/* The task's function has returned that. */
+/* Whether the function has done more in the frame than compute: submitted, or
+ * said something, or been told. */
+static inline bool call_has_traces(const struct runtime *rt,
+                                   const struct frame *frame)
+{
+    return frame->made || frame->last || frame->told ||
+           call_has_left(rt, frame);
+}
+
+/* The task's function has returned that: its own code, and its error if that is
+ * not 0 (NULL: no memory for it).  Futures that it left are released. */
 static inline int call_end(struct runtime *rt, struct frame *frame, int code,
                            struct error **error)
 {
@@ -111,8 +121,7 @@ static inline int call_end(struct runtime *rt, struct frame *frame, int code,
     return call_settle(rt, frame, code, error);
 }
 
-/* One call in an entered frame: the task's own code, and its error if that is
- * not 0 (NULL: no memory for it).  Futures that it left are released. */
+/* One call in an entered frame. */
 static inline int call_function(struct runtime *rt, struct frame *frame,
                                 const void *in, void *out, struct error **error)
 {

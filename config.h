@@ -59,6 +59,8 @@
       "ranks of one host share memory; 0 makes every rank a node") \
     X(INT, nodes, NODES, "0", "0..1000000", \
       "debugging: split the ranks of a host into so many nodes; 0 does not") \
+    X(BOOL, node_reach, NODE_REACH, "1", "0..1", \
+      "items and results of maps go straight to and from memory of mates") \
     X(BOOL, steal_local, STEAL_LOCAL, "1", "0..1", \
       "take work straight from the memory of ranks on this node") \
     X(BOOL, steal_remote, STEAL_REMOTE, "1", "0..1", \

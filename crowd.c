@@ -93,35 +93,6 @@ static uint32_t name_of(const struct node *n)
     return (uint32_t)n->local + 1;
 }
 
-bool crowd_mount(struct node *n)
-{
-    uint32_t there = 0;
-
-    return atomic_compare_exchange_strong(&n->head->sentry, &there,
-                                          name_of(n)) ||
-           there == name_of(n);
-}
-
-void crowd_dismount(struct node *n)
-{
-    uint32_t there = name_of(n);
-
-    if (atomic_load_explicit(&n->head->sentry, memory_order_relaxed) != there)
-        return;
-    atomic_store(&n->head->sentry, 0);         /* nobody else changes mine */
-    atomic_thread_fence(memory_order_seq_cst); /* then the caller looks */
-}
-
-uint64_t crowd_alarm_ns(const struct node *n)
-{
-    if (!crowd_is_bounded(n) ||
-        atomic_load_explicit(&n->head->sentry, memory_order_relaxed) !=
-            name_of(n))
-        return CLOCK_NEVER;
-    return atomic_load_explicit(&n->head->watched_ns, memory_order_relaxed) +
-           WATCH_NS;
-}
-
 /* Notes where a rank is; whether it has not moved since the last time. */
 static bool is_stuck(struct node_block *b, uint64_t gap_ns)
 {
@@ -143,42 +114,76 @@ void crowd_was_asleep(struct node *n)
                               memory_order_relaxed);
 }
 
-/* Only the sentry writes what this does, so who is not takes the post for that
- * long, and does so only where `stuck` was left behind. */
-void crowd_look(struct node *n)
+/* Writes down where the awake ranks are, and how many have not moved since.
+ * For who has the post. */
+static void watch(struct node *n)
 {
     struct node_head *head = n->head;
-    uint64_t now_ns, gap_ns;
+    uint64_t now_ns = clock_now_ns();
+    uint64_t gap_ns =
+        now_ns - atomic_load_explicit(&head->watched_ns, memory_order_relaxed);
     uint32_t awake = 0, stuck = 0;
 
-    if (!crowd_is_bounded(n))
+    if (gap_ns < WATCH_NS)
         return;
-    bool was_sentry = crowd_alarm_ns(n) != CLOCK_NEVER;
-    if (!was_sentry &&
-        (!atomic_load_explicit(&head->stuck, memory_order_relaxed) ||
-         !crowd_mount(n)))
-        return;
-    now_ns = clock_now_ns();
-    gap_ns =
-        now_ns - atomic_load_explicit(&head->watched_ns, memory_order_relaxed);
-    if (gap_ns >= WATCH_NS) {
-        for (int i = 0; i < n->locals; i++) {
-            struct node_block *b = node_block(n, i);
-            if (i == n->local ||
-                atomic_load_explicit(&b->asleep, memory_order_relaxed) ==
-                    NODE_ASLEEP) {
-                atomic_store_explicit(&b->seen_beat, NOT_SEEN,
-                                      memory_order_relaxed);
-                continue;
-            }
-            awake++;
-            stuck += is_stuck(b, gap_ns);
+    for (int i = 0; i < n->locals; i++) {
+        struct node_block *b = node_block(n, i);
+        if (i == n->local ||
+            atomic_load_explicit(&b->asleep, memory_order_relaxed) ==
+                NODE_ASLEEP) {
+            atomic_store_explicit(&b->seen_beat, NOT_SEEN,
+                                  memory_order_relaxed);
+            continue;
         }
-        if (gap_ns > STALE_NS)
-            stuck = 0;
-        atomic_store(&head->stuck, stuck == awake ? 2 * stuck : stuck);
-        atomic_store_explicit(&head->watched_ns, now_ns, memory_order_relaxed);
+        awake++;
+        stuck += is_stuck(b, gap_ns);
     }
-    if (!was_sentry)
+    if (gap_ns > STALE_NS)
+        stuck = 0;
+    atomic_store(&head->stuck, stuck == awake ? 2 * stuck : stuck);
+    atomic_store_explicit(&head->watched_ns, now_ns, memory_order_relaxed);
+}
+
+static bool is_sentry(const struct node *n)
+{
+    return atomic_load_explicit(&n->head->sentry, memory_order_relaxed) ==
+           name_of(n);
+}
+
+bool crowd_mount(struct node *n)
+{
+    uint32_t nobody = 0;
+
+    if (!is_sentry(n) &&
+        !atomic_compare_exchange_strong(&n->head->sentry, &nobody, name_of(n)))
+        return false;
+    watch(n);
+    return true;
+}
+
+void crowd_dismount(struct node *n)
+{
+    if (!is_sentry(n)) /* nobody else changes that */
+        return;
+    atomic_store(&n->head->sentry, 0);
+    atomic_thread_fence(memory_order_seq_cst); /* then the caller looks */
+}
+
+uint64_t crowd_alarm_ns(const struct node *n)
+{
+    if (!is_sentry(n))
+        return CLOCK_NEVER;
+    return atomic_load_explicit(&n->head->watched_ns, memory_order_relaxed) +
+           WATCH_NS;
+}
+
+/* `stuck` may have been left behind when the post was given up. */
+void crowd_look(struct node *n)
+{
+    if (is_sentry(n)) {
+        watch(n);
+    } else if (atomic_load_explicit(&n->head->stuck, memory_order_relaxed) &&
+               crowd_mount(n)) {
         crowd_dismount(n);
+    }
 }

@@ -246,25 +246,30 @@ static unsigned pick_count(uint64_t word, unsigned max, unsigned tries)
     return n < max ? n : max;
 }
 
+static void read_kin(struct deque_shared *shared, uint32_t at, uint64_t *words)
+{
+    const struct deque_slot *slot = slot_at(shared, shared->slots, at);
+
+    for (unsigned i = 0; i < DEQUE_KIN_WORDS; i++)
+        words[i] = atomic_load_explicit(&slot->word[i], memory_order_relaxed);
+}
+
 /* How many of the oldest records are kin, up to KIN_MAX: as many count as all.
  * It may be nonsense as well. */
-static unsigned count_kin(struct deque_shared *shared, uint64_t word)
+static unsigned count_kin(struct deque_shared *shared, uint64_t word, int owner,
+                          deque_kin_fn *are_kin)
 {
-    uint32_t top = deque_word_top(word), slots = shared->slots;
+    uint64_t first[DEQUE_KIN_WORDS], other[DEQUE_KIN_WORDS];
+    uint32_t top = deque_word_top(word);
     unsigned count = deque_word_count(word), n = 1;
-    uint64_t kin = 0;
 
-    for (unsigned i = 0; i < count && i < KIN_MAX; i++) {
-        const struct deque_slot *slot = slot_at(shared, slots, top + i);
-        uint64_t its = atomic_load_explicit(&slot->word[DEQUE_KIN_WORD],
-                                            memory_order_relaxed);
-        if (i == 0)
-            kin = its;
-        else if (its != kin)
-            break;
-        n = i + 1;
+    read_kin(shared, top, first);
+    for (; n < count && n < KIN_MAX; n++) {
+        read_kin(shared, top + n, other);
+        if (!are_kin(first, other, owner))
+            return n;
     }
-    return n < KIN_MAX ? n : count;
+    return count;
 }
 
 /* Copies n records from `top` on, returns the low 32 bits of their position.
@@ -480,11 +485,10 @@ bool deque_is_stuck(struct deque *d, uint64_t *pos)
 
 /* --- The thief's end ----------------------------------------------------- */
 
-/* Inlined in both, so that theft by kin costs the other nothing. */
-static inline unsigned rob(struct deque_shared *shared, int thief,
-                           struct deque_record *out, unsigned max,
-                           struct deque_claim *claim, int victim,
-                           bool is_by_kin)
+static inline unsigned take(struct deque_shared *shared, int thief,
+                            struct deque_record *out, unsigned max,
+                            struct deque_claim *claim, int victim, int owner,
+                            deque_kin_fn *are_kin)
 {
     uint64_t word = atomic_load_explicit(&shared->word, memory_order_acquire);
 
@@ -492,8 +496,8 @@ static inline unsigned rob(struct deque_shared *shared, int thief,
         unsigned n = pick_count(word, max, tries);
         if (n == 0)
             break;
-        if (is_by_kin && n > 1) {
-            unsigned kin = (count_kin(shared, word) + 1) / 2;
+        if (are_kin && n > 1) {
+            unsigned kin = (count_kin(shared, word, owner, are_kin) + 1) / 2;
             n = kin < n ? kin : n;
         }
 
@@ -519,14 +523,15 @@ unsigned deque_steal(struct deque_shared *shared, int thief,
                      struct deque_record *out, unsigned max,
                      struct deque_claim *claim, int victim)
 {
-    return rob(shared, thief, out, max, claim, victim, false);
+    return take(shared, thief, out, max, claim, victim, 0, NULL);
 }
 
 unsigned deque_steal_kin(struct deque_shared *shared, int thief,
                          struct deque_record *out, unsigned max,
-                         struct deque_claim *claim, int victim)
+                         struct deque_claim *claim, int victim, int owner,
+                         deque_kin_fn *are_kin)
 {
-    return rob(shared, thief, out, max, claim, victim, true);
+    return take(shared, thief, out, max, claim, victim, owner, are_kin);
 }
 
 bool deque_claim_covers(const struct deque_claim *claim, int victim,

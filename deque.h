@@ -255,14 +255,17 @@ unsigned deque_steal(struct deque_shared *, int thief, struct deque_record *out,
                      unsigned max, struct deque_claim *claim, int victim);
 
 /* The same, but of records that are not all kin only the older half of the
- * oldest kin.  Kin are records whose word DEQUE_KIN_WORD is the same: tasks of
- * one parent.  The oldest are the largest there are as a rule, and half of them
+ * oldest kin.  The oldest are the largest there are as a rule, and half of them
  * is about half of the work, where half of all would leave the victim with
- * crumbs, and a thief itself a moment later. */
-#define DEQUE_KIN_WORD 2u
+ * crumbs, and a thief itself a moment later.  `are_kin` sees the first
+ * DEQUE_KIN_WORDS of two records, which may be nonsense: what follows from it
+ * is dropped then. */
+#define DEQUE_KIN_WORDS 3u
+typedef bool deque_kin_fn(const uint64_t *, const uint64_t *, int owner);
 unsigned deque_steal_kin(struct deque_shared *, int thief,
                          struct deque_record *out, unsigned max,
-                         struct deque_claim *claim, int victim);
+                         struct deque_claim *claim, int victim, int owner,
+                         deque_kin_fn *are_kin);
 
 static inline void deque_claim_clear(struct deque_claim *claim)
 {

@@ -174,7 +174,8 @@ static int execute(struct runtime *rt, struct future *f, struct run *run)
 
 static void run_guest(struct runtime *rt, struct future *f)
 {
-    if (!(f->flags & FUTURE_CANCELLED) && !f->arg && f->rec.arg_len) {
+    if (!(f->flags & FUTURE_CANCELLED) && !f->arg && f->rec.arg_len &&
+        !map_reads_input(rt, f)) {
         int err = transfer_fetch(rt, f);
         if (!err)
             return; /* it comes back when the argument is here */

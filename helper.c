@@ -30,6 +30,8 @@
 
 #include "clock.h"
 #include "holder.h"
+#include "lanes.h"
+#include "loan.h"
 #include "runtime.h"
 #include "signals.h"
 #include "transfer.h"
@@ -152,6 +154,9 @@ static void serve(void *ctx, struct net_message *m)
 {
     struct helper *h = ctx;
 
+    if ((m->type == WIRE_STEAL || m->type == WIRE_HUNGRY) &&
+        !lanes_has_loot(h->rt->node.me, false))
+        loan_serve(h->rt);
     if (transfer_serve(&h->rt->node, h->rt->net, m) || shared_serve(h->rt, m))
         return;
     if (m->type == WIRE_TASKS && is_away(h) && pass_on(h, m))
@@ -240,6 +245,8 @@ static void *help(void *arg)
 
     while (!atomic_load(&h->is_stopping)) {
         net_helper_poll(h->rt->net, serve, h);
+        if (loan_is_asked(&h->rt->node))
+            loan_serve(h->rt);
         if (is_away(h)) {
             if (helper_has_mail(h))
                 pass_on_kept(h);

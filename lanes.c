@@ -207,8 +207,10 @@ uint64_t lanes_fixed_count(const struct lanes *l)
 {
     uint64_t n = 0;
 
-    for (unsigned i = 0; i < LANES_LEVELS; i++)
-        n += l->fixed[i].tail - l->fixed[i].head;
+    for (uint32_t bits = l->filled >> LANES_FIXED; bits; bits &= bits - 1) {
+        const struct lanes_fixed *q = &l->fixed[first_of(bits)];
+        n += q->tail - q->head;
+    }
     return n;
 }
 

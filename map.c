@@ -30,18 +30,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "call.h"
-#include "clock.h"
 #include "holder.h"
 #include "map_inside.h"
 #include "offer.h"
 #include "queue.h"
-#include "scan.h"
 #include "settle.h"
 #include "transfer.h"
 #include "worker.h"
-
-#define REPORT_NS 100000000u /* between two reports of one guest */
 
 struct slice {
     uint64_t users; /* guest pieces */
@@ -163,15 +158,15 @@ void map_fail_take(struct runtime *rt, struct map_job *job, uint64_t first,
         stop_others(rt, job);
 }
 
-static void note_good(struct runtime *rt, struct map_job *job, uint64_t first,
-                      uint64_t count)
+void map_note_good(struct runtime *rt, struct map_job *job, uint64_t first,
+                   uint64_t count)
 {
     if (job->item_status)
         memset(job->item_status + first, 0, count * sizeof *job->item_status);
     progress_add(rt, &job->progress, count, 0);
 }
 
-static void count_done(struct runtime *rt, struct map_job *job, uint64_t items)
+void map_count_done(struct runtime *rt, struct map_job *job, uint64_t items)
 {
     job->remaining -= items;
     if (!job->remaining && job->waiter)
@@ -238,6 +233,7 @@ struct future *map_new_piece(struct runtime *rt, struct map_job *job,
     f->arg = job->in_size ? (char *)(uintptr_t)(job->in + first * job->in_size)
                           : NULL;
     f->rec.arg_len = count * job->in_size;
+    f->rec.out = job->is_careful ? 0 : (uint64_t)(uintptr_t)job->out;
     f->rec.number = job->type->number;
     f->rec.flags = TASK_RANGE;
     link_add(frame_children(job->owner), &f->link);
@@ -335,239 +331,9 @@ void map_split(struct runtime *rt, struct future *f)
         }
         return;
     }
+    /* For thieves and nobody else: it is not hidden, however short its items.
+     */
     offer_all_but(rt, 0);
-}
-
-/* ---- Running a piece -------------------------------------------------- */
-
-/* What a run of a piece needs, on its stack. */
-struct run {
-    struct map_range range;
-    struct frame frame;
-    struct item_way way;
-    struct map_sizes size;
-    char *out;                 /* for the item that comes next; NULL: none */
-    void *scratch;             /* for blocks: room for two values */
-    struct map_report *report; /* a guest's; NULL at home */
-    uint64_t reported_ns;      /* when there was last one */
-};
-
-static int call_unit(struct runtime *rt, struct run *run,
-                     const struct future *f, const void *in, void *out,
-                     struct error **error)
-{
-    const struct task *t = &f->rec;
-
-    if (__builtin_expect(!t->range.block, 1))
-        return item_call(rt, &run->way, &run->frame, t->first, in, out, error);
-    if (t->range.how & RANGE_FOLD)
-        return scan_fold_block(rt, &run->way, &run->frame, t->first,
-                               t->range.block, in, out, run->scratch, error);
-    return scan_sweep_block(rt, &run->way, &run->frame, t->first,
-                            t->range.block, in, out, run->scratch, error);
-}
-
-/* One item of a map that the caller may leave meanwhile. */
-static int call_careful(struct runtime *rt, struct run *run, struct future *f,
-                        const void *in, struct error **error)
-{
-    struct map_job *job = f->job;
-    void *out = value_alloc(run->size.out, job->type->out_align);
-
-    if (run->size.out && !out)
-        return SCOOP_ENOMEM;
-    int status = call_unit(rt, run, f, in, out, error);
-    if (!status && out && job->owner)
-        memcpy(job->out + f->rec.first * run->size.out, out, run->size.out);
-    free(out);
-    return status;
-}
-
-static bool must_stop(const struct future *f)
-{
-    if (f->flags & FUTURE_CANCELLED)
-        return true;
-    if (f->flags & FUTURE_GUEST)
-        return false;
-    return !f->job->owner ||
-           (f->job->status && !(f->rec.range.how & RANGE_KEEP_GOING));
-}
-
-/* The item has failed; whether the piece goes on. */
-static bool go_on(struct runtime *rt, struct run *run, struct future *f,
-                  int status, struct error *error)
-{
-    if (run->report) {
-        if (run->out) /* see map_report.c */
-            memset(run->out, 0, run->size.out);
-        map_report_bad_take(run->report, f->rec.first, 1, status, error);
-    } else {
-        map_fail_take(rt, f->job, f->rec.first, 1, status, error);
-    }
-    return f->rec.range.how & RANGE_KEEP_GOING;
-}
-
-static void send_part(struct runtime *rt, struct run *run,
-                      const struct future *f)
-{
-    struct map_report *report = run->report;
-
-    if (rt->attended_ns - run->reported_ns < REPORT_NS || !f->rec.count)
-        return;
-    run->reported_ns = rt->attended_ns;
-    report->done = f->rec.first - report->first;
-    map_report_send_part(rt, f, report);
-}
-
-static void run_items(struct runtime *rt, struct run *run, struct future *f)
-{
-    struct map_job *job = run->report ? NULL : f->job;
-    bool is_careful = job && job->is_careful;
-    bool goes_on = true;
-    const char *in = f->arg;
-    uint32_t is_low = f->rec.priority < 0; /* even lane 9 goes before it */
-
-    run->range.piece = f;
-    run->range.frame = &run->frame;
-    if (lanes_is_main(&f->rec))
-        link_add(&rt->ranges, &run->range.link);
-    else
-        link_init(&run->range.link);
-    while (f->rec.count && goes_on && !must_stop(f)) {
-        struct error *error = NULL;
-        int status;
-
-        if (__builtin_expect(rt->lanes.filled | is_low, 0) &&
-            lanes_precede(&rt->lanes, f->rec.priority)) {
-            worker_yield(rt); /* a task of a higher priority goes first */
-            continue;
-        }
-        if (__builtin_expect(!rt->is_alone, 1) &&
-            item_has_none_like(rt, &f->rec))
-            map_share(rt, &run->range);
-        if (__builtin_expect(is_careful, 0))
-            status = call_careful(rt, run, f, in, &error);
-        else
-            status = call_unit(rt, run, f, in, run->out, &error);
-        if (__builtin_expect(status, 0))
-            goes_on = go_on(rt, run, f, status, error);
-        else if (job && (job->item_status || job->progress.is_on))
-            note_good(rt, job, f->rec.first, 1);
-        if (run->out)
-            run->out += run->size.out;
-        if (in)
-            in += run->size.in;
-        f->rec.arg += run->size.in; /* at home, follows rec.first */
-        f->rec.first++;
-        f->rec.count--;
-        if (__builtin_expect(--rt->calls_left == 0, 0)) {
-            worker_attend(rt);
-            if (run->report)
-                send_part(rt, run, f);
-        }
-        if (job && job->progress.is_on)
-            progress_tell(rt, &job->progress);
-    }
-    link_remove(&run->range.link);
-}
-
-static void run_home(struct runtime *rt, struct run *run, struct future *f)
-{
-    struct map_job *job = f->job;
-    uint64_t first = f->rec.first;
-
-    if (job->out && run->size.out)
-        run->out = job->out + first * run->size.out;
-    run_items(rt, run, f);
-    call_leave(rt, &run->frame);
-    map_fail_take(rt, job, f->rec.first, f->rec.count, SCOOP_ECANCELLED, NULL);
-    uint64_t items = f->rec.first + f->rec.count - first;
-    job->users++;
-    map_end_piece(rt, f);
-    count_done(rt, job, items);
-    map_let_go(job);
-}
-
-static void run_guest(struct runtime *rt, struct run *run, struct future *f)
-{
-    struct map_report report = {0};
-    int status = 0;
-
-    report.first = f->rec.first;
-    report.out_size = run->size.out;
-    run->report = &report;
-    if (run->size.out && !must_stop(f)) {
-        report.block = value_alloc((size_t)f->rec.count * run->size.out,
-                                   run->frame.type->out_align);
-        if (!report.block)
-            status = SCOOP_ENOMEM;
-    }
-    run->out = report.out = report.block;
-    run->reported_ns = clock_now_ns();
-    if (!status)
-        run_items(rt, run, f);
-    call_leave(rt, &run->frame);
-    report.done = f->rec.first - report.first;
-    report.count = report.done + f->rec.count;
-    if (f->rec.count)
-        map_report_bad_take(&report, f->rec.first, f->rec.count,
-                            status ? status : SCOOP_ECANCELLED, NULL);
-    map_report_send_take(rt, f, &report);
-}
-
-void map_drop_guest(struct runtime *rt, struct future *piece, int status,
-                    struct error *error)
-{
-    struct map_report report = {0};
-
-    report.first = piece->rec.first;
-    report.count = piece->rec.count;
-    map_report_bad_take(&report, report.first, report.count, status, error);
-    map_report_send_take(rt, piece, &report);
-}
-
-void map_drop_piece(struct runtime *rt, struct future *piece, int status,
-                    struct error *error)
-{
-    struct map_job *job = piece->job;
-    uint64_t items = piece->rec.count;
-
-    piece->state = FUTURE_RUNNING; /* it is in no queue any more */
-    job->users++;
-    map_fail_take(rt, job, piece->rec.first, items, status, error);
-    map_end_piece(rt, piece);
-    count_done(rt, job, items);
-    map_let_go(job);
-}
-
-void map_run_piece(struct runtime *rt, struct future *piece)
-{
-    const struct scoop_task *type =
-        registry_task(&rt->registry, piece->rec.number);
-    struct run run;
-
-    memset(&run, 0, sizeof run);
-    run.way.path = piece->rec.path;
-    run.way.retries = piece->rec.range.retries;
-    run.size = sizes_of(rt, &piece->rec);
-    if (piece->rec.range.block) {
-        run.scratch = value_alloc(2 * type->out_size, type->out_align);
-        if (!run.scratch) {
-            if (piece->flags & FUTURE_GUEST)
-                map_drop_guest(rt, piece, SCOOP_ENOMEM, NULL);
-            else
-                map_drop_piece(rt, piece, SCOOP_ENOMEM, NULL);
-            return;
-        }
-    }
-    piece->state = FUTURE_RUNNING;
-    call_enter(rt, &run.frame, piece, type, run.way.path);
-
-    if (piece->flags & FUTURE_GUEST)
-        run_guest(rt, &run, piece);
-    else
-        run_home(rt, &run, piece);
-    free(run.scratch);
 }
 
 /* ---- Results from elsewhere ------------------------------------------- */
@@ -578,7 +344,7 @@ static void keep_items(struct runtime *rt, struct map_job *job,
     uint64_t at = r->first;
     size_t len = (size_t)r->done * job->out_size;
 
-    if (len && job->owner && job->out)
+    if (len && !r->is_in_place && job->owner && job->out)
         memcpy(job->out + r->first * job->out_size, r->out, len);
     for (size_t i = 0; i < r->bads; i++) {
         const struct map_bad *bad = &r->bad[i];
@@ -587,11 +353,11 @@ static void keep_items(struct runtime *rt, struct map_job *job,
             error = r->error; /* the first that failed has it */
             r->error = NULL;
         }
-        note_good(rt, job, at, bad->first - at);
+        map_note_good(rt, job, at, bad->first - at);
         map_fail_take(rt, job, bad->first, bad->count, (int)bad->status, error);
         at = bad->first + bad->count;
     }
-    note_good(rt, job, at, r->first + r->count - at);
+    map_note_good(rt, job, at, r->first + r->count - at);
 }
 
 void map_result(struct runtime *rt, struct future *piece, uint64_t first,
@@ -611,6 +377,8 @@ void map_result(struct runtime *rt, struct future *piece, uint64_t first,
     job->users++;
     int err = map_report_read(&report, first, count, job->out_size, status,
                               data, len);
+    if (!err && report.is_in_place && job->is_careful)
+        err = SCOOP_EMISMATCH; /* they cannot be */
     if (err)
         map_fail_take(rt, job, first, count, err, NULL);
     else
@@ -620,6 +388,6 @@ void map_result(struct runtime *rt, struct future *piece, uint64_t first,
     piece->rec.count -= count;
     if (!piece->rec.count)
         map_end_piece(rt, piece);
-    count_done(rt, job, count);
+    map_count_done(rt, job, count);
     map_let_go(job);
 }

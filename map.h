@@ -25,6 +25,9 @@ void map_drop_guest(struct runtime *rt, struct future *piece, int status,
 /* A home piece is given up before it ran. */
 void map_drop_piece(struct runtime *rt, struct future *piece, int status,
                     struct error *error);
+/* Whether a guest is a piece that reads its input where that lies, and need not
+ * send for it. */
+bool map_reads_input(struct runtime *rt, const struct future *piece);
 /* A guest piece's input has come; data is kept. */
 int map_input_take(struct runtime *rt, struct future *piece, void *data);
 /* A part of a home piece has been done elsewhere. */

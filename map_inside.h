@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* map_inside.h -- what the files of the map share
  *
- * map.c has the essay; map_report.c is what a guest tells its home, map_call.c
- * the call that waits for all of it.  scan.c orders ranges of its own kind.
+ * map.c has the essay; map_run.c calls the items, map_report.c is what a guest
+ * tells its home, map_call.c the call that waits for all of it.  scan.c orders
+ * ranges of its own kind.
  */
 #ifndef MAP_INSIDE_H
 #define MAP_INSIDE_H
@@ -56,8 +57,6 @@ struct map_order {
 struct map_range {
     struct link link; /* rt->ranges; alone: there is nothing to divide */
     struct future *piece;
-    const struct frame *frame;     /* of its items */
-    const struct map_order *order; /* of a map without a job; else NULL */
 };
 
 static inline struct map_range *map_range_of_link(struct link *l)
@@ -73,6 +72,13 @@ int map_run(struct runtime *rt, const struct map_order *order);
  * again. */
 int map_check_terms(struct runtime *rt, int retries, int priority,
                     uint16_t *out);
+
+/* Whether the task was asked to stop. */
+static inline bool map_is_unwanted(const struct frame *frame)
+{
+    return frame->is_asked ||
+           (frame->task && (frame->task->flags & FUTURE_CANCELLED));
+}
 
 /* SCOOP_ECANCELLED, with words, where the calling task was asked to stop: what
  * it begins now would not be cancelled with it any more.  Else 0. */
@@ -104,14 +110,13 @@ void map_split(struct runtime *rt, struct future *f);
 void map_fail_take(struct runtime *rt, struct map_job *job, uint64_t first,
                    uint64_t count, int status, struct error *error);
 
+/* Items [first, first + count) have ended well.  So many are done with. */
+void map_note_good(struct runtime *rt, struct map_job *job, uint64_t first,
+                   uint64_t count);
+void map_count_done(struct runtime *rt, struct map_job *job, uint64_t items);
+
 /* ---- Short maps, what is given away: map_short.c ---------------------- */
 
-#define MAP_SHORT_ITEMS 64u
-#define MAP_SPLIT_NS 5000u /* a range that takes less is not worth a steal */
-
-/* Whether map_run_short() can do it, which does what map_run() does. */
-bool map_is_short(const struct runtime *rt, const struct map_order *order);
-int map_run_short(struct runtime *rt, const struct map_order *order);
 /* Nothing is queued: splits a part off the oldest of the ranges that are
  * running, or of `own`, which is one of them. */
 void map_share(struct runtime *rt, struct map_range *own);
@@ -128,6 +133,7 @@ struct map_report {
     uint64_t done;         /* of these were run, well or badly: [first, ...) */
     char *out;             /* results of `done` items, or NULL */
     char *block;           /* where they lie, from malloc */
+    bool is_in_place;      /* they are in the home's array already */
     size_t out_size;       /* of one */
     struct map_bad *bad;   /* stretches that ended badly, in order */
     size_t bads, bad_room;
@@ -137,6 +143,9 @@ struct map_report {
 
 void map_report_bad_take(struct map_report *report, uint64_t first,
                          uint64_t count, int status, struct error *error);
+/* These items, the last that were run, ended otherwise than told. */
+void map_report_spoil_take(struct map_report *report, uint64_t first,
+                           uint64_t count, int status, struct error *error);
 /* Sends home what has been done, and begins anew behind it. */
 void map_report_send_part(struct runtime *rt, const struct future *guest,
                           struct map_report *report);

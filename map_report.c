@@ -14,6 +14,9 @@
  *               how much there is of each.  Items behind the first `done` were
  *               not run: a stretch says so.
  *
+ * Where results are not among the data because they are in the home's array
+ * already (map_run.c), the first and the last of these have IN_PLACE added.
+ *
  * A guest that is at it for long sends what it has in parts, so that the home
  * can tell how far it is, and knows more when the time is over.
  *
@@ -27,6 +30,7 @@
 #include "map_inside.h"
 
 #define SOME_BAD 1
+#define IN_PLACE 2
 
 struct trailer {
     uint64_t done, bads, error_len;
@@ -58,10 +62,23 @@ void map_report_bad_take(struct map_report *r, uint64_t first, uint64_t count,
     r->bad[r->bads++] = (struct map_bad){first, count, status};
 }
 
+void map_report_spoil_take(struct map_report *r, uint64_t first, uint64_t count,
+                           int status, struct error *error)
+{
+    struct map_bad *last;
+
+    while (r->bads && r->bad[r->bads - 1].first >= first)
+        r->bads--;
+    last = r->bads ? &r->bad[r->bads - 1] : NULL;
+    if (last && last->first + last->count > first)
+        last->count = first - last->first;
+    map_report_bad_take(r, first, count, status, error);
+}
+
 /* The data of a report of which some is bad; NULL: no memory. */
 static char *pack_mixed(const struct map_report *r, size_t *len)
 {
-    size_t out_len = (size_t)r->done * r->out_size;
+    size_t out_len = r->out ? (size_t)r->done * r->out_size : 0;
     size_t bad_len = r->bads * sizeof *r->bad, error_len;
     char *error = error_pack(r->error, &error_len);
     struct trailer trailer = {r->done, r->bads, error_len};
@@ -88,7 +105,7 @@ static char *pack_good(struct map_report *r, bool is_last, size_t *len)
 {
     char *data = r->out;
 
-    *len = (size_t)r->done * r->out_size;
+    *len = data ? (size_t)r->done * r->out_size : 0;
     if (!*len)
         return NULL;
     if (is_last && r->out == r->block) {
@@ -122,6 +139,8 @@ static void send_report(struct runtime *rt, const struct future *f,
         data = pack_mixed(r, &len);
     if (body.status >= 0 && len && !data)
         body.status = SCOOP_ENOMEM;
+    if (body.status >= 0 && r->is_in_place)
+        body.status |= IN_PLACE;
     if (body.status < 0)
         data = error_pack(r->error, &len);
     int err = net_send(rt->net, home, WIRE_RESULT, &body, data, len, NET_TAKE);
@@ -213,6 +232,11 @@ int map_report_read(struct map_report *r, uint64_t first, uint64_t count,
     memset(r, 0, sizeof *r);
     r->first = first;
     r->count = count;
+    if (status > 0 && status & IN_PLACE) {
+        r->is_in_place = true;
+        status &= ~IN_PLACE;
+        out_size = 0;
+    }
     r->out_size = out_size;
     if (status < 0) {
         r->error = error_unpack(data, len);

@@ -93,6 +93,7 @@
 #endif
 #include "node.h"
 
+#include "node_reach.h"
 #include "scoop.h"
 
 #include <errno.h>
@@ -118,7 +119,7 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 #define PAGE 4096u
-#define ASK_PATIENCE_NS 100000u /* longer than an answer takes mostly */
+#define ASK_PATIENCE_NS 20000u /* longer than an answer takes mostly */
 #define WHY_SIZE 256u
 #define LEN_BITS 14
 #define WHO_BITS 12
@@ -524,6 +525,7 @@ static void enter(struct node *node)
     node->me = node_block(node, node->local);
     atomic_store_explicit(&node->me->pid, (int32_t)getpid(),
                           memory_order_relaxed);
+    node_reach_open(node);
     memset(sets, 0, sizeof sets);
     if (sched_getaffinity(0, sizeof sets, sets))
         return; /* its CPUs may still be known from others */
@@ -878,6 +880,7 @@ void node_close(struct node *node)
 {
     if (!node->os)
         return;
+    node_reach_close(node);
     if (node->os->base)
         munmap(node->os->base, node->os->len);
     free(node->os);

@@ -52,14 +52,19 @@ enum node_state {
     NODE_CALLED /* the helper only: awake, its next sleep ends at once */
 };
 
+/* Whether a rank in a long function has more tasks than are public. */
+enum node_hidden { NODE_HIDDEN = 1, NODE_ASKED };
+
 struct node_block {
     /* Written by whoever wakes or sleeps: futexes. */
-    _Alignas(64) _Atomic uint32_t asleep; /* enum node_state */
-    _Atomic uint32_t helper_asleep;       /* the same, of the helper */
-    _Atomic int32_t pid;                  /* written once, by node_open */
+    _Alignas(64) _Atomic uint32_t asleep;  /* enum node_state */
+    _Atomic uint32_t helper_asleep;        /* the same, of the helper */
+    _Atomic int32_t pid;                   /* written once, by node_open */
+    _Atomic uint64_t reach_at, reach_word; /* the same: node_reach.c */
     /* Written by hungry ranks, cleared by the owner, who reads it at every
      * push: publish what you keep private. */
     _Alignas(64) _Atomic uint32_t wanted;
+    _Atomic uint32_t hidden; /* enum node_hidden: see loan.c */
     /* The owner's beat: counts how often it looked round.  Others read it. */
     _Alignas(64) _Atomic uint64_t beat;
     /* What a sentry saw the last time: crowd.c. */
@@ -108,7 +113,8 @@ struct node {
     int awake_max;           /* ranks to be awake at a time: crowd.c */
     struct node_head *head;
     struct node_block *me;
-    struct node_os *os; /* the mapping; node.c's own */
+    struct node_os *os;       /* the mapping; node.c's own */
+    struct node_reach *reach; /* node_reach.c's */
 };
 
 /* The block of the rank at place `local` of my node. */

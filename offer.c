@@ -46,6 +46,7 @@ void offer_take_call(struct node *n)
 
 static void publish(struct runtime *rt, uint64_t keep)
 {
+    loan_end(rt);
     if (lanes_private(&rt->lanes) <= keep)
         return;
     if (!rt->lanes.filled && deque_shows_plenty(&rt->deque))
@@ -72,10 +73,8 @@ void offer_call_one(struct node *n)
 /* Wakes whoever would take what is public now.  While a rank of the node is
  * searching it will find the work and, having robbed, wake the next: one
  * wake-up at a time, paid by a rank that had nothing to do. */
-static void call_in(struct runtime *rt)
+void offer_call_in(struct node *n, struct net *net)
 {
-    struct node *n = &rt->node;
-
     if (!lanes_has_loot(n->me, true))
         return;
     offer_call_one(n);
@@ -84,8 +83,7 @@ static void call_in(struct runtime *rt)
         int rank = node_hungry_take(n);
         if (rank < 0)
             break;
-        if (!transfer_lend(n, rt->net, n->local, rank, WORKER_LOOT,
-                           WIRE_PUSHED)) {
+        if (!transfer_lend(n, net, n->local, rank, WORKER_LOOT, WIRE_PUSHED)) {
             node_hungry_add(n, rank);
             break;
         }
@@ -112,7 +110,7 @@ void offer_tasks(struct runtime *rt)
      * handed round by ranks that are all without work.  So does one in a short
      * function, which will join it: a chain of tasks must not be torn apart. */
     publish(rt, rt->frame && !rt->frame->measure->is_short ? 0 : 1);
-    call_in(rt);
+    offer_call_in(&rt->node, rt->net);
 }
 
 void offer_all_but(struct runtime *rt, uint64_t keep)
@@ -122,5 +120,5 @@ void offer_all_but(struct runtime *rt, uint64_t keep)
     fresh_enlist(rt);
     rt->deque.take_back = DEQUE_TAKE_BACK;
     publish(rt, keep);
-    call_in(rt);
+    offer_call_in(&rt->node, rt->net);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct net;
 struct node;
 struct runtime;
 
@@ -19,6 +20,8 @@ void offer_all_but(struct runtime *rt, uint64_t keep);
 /* Whether anybody is without work. */
 bool offer_is_wanted(const struct runtime *rt);
 
+/* Calls in those who would take what is public; the helper may as well. */
+void offer_call_in(struct node *node, struct net *net);
 /* Wakes a sleeper of the node to search, unless somebody does already. */
 void offer_call_one(struct node *node);
 /* A rank has risen: it searches now itself. */

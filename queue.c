@@ -24,6 +24,7 @@ static void taken(void *ctx, struct deque_item *item, int thief)
 
 void queue_reclaim(struct runtime *rt)
 {
+    loan_end(rt);
     lanes_reclaim(&rt->lanes, taken, rt);
 }
 
@@ -31,6 +32,7 @@ int queue_push(struct runtime *rt, struct future *f)
 {
     struct deque *d = &rt->deque;
 
+    loan_end(rt);
     fresh_enlist(rt);
     fresh_close(rt); /* what it counted on has changed */
     f->state = FUTURE_QUEUED;
@@ -76,6 +78,7 @@ int queue_task(struct runtime *rt, struct future *f)
 
 bool queue_remove(struct runtime *rt, struct future *f)
 {
+    loan_end(rt);
     return deque_remove(lanes_of(&rt->lanes, &f->rec), &f->item);
 }
 

@@ -104,13 +104,15 @@ static __attribute__((noinline)) int end_fresh(struct runtime *rt,
     struct error *error = NULL;
 
     code = call_end(rt, frame, code, &error);
-    call_leave(rt, frame);
+    /* Off the stack before its frame is left: what goes on below may publish,
+     * and that enlists all that is on it. */
     if (frame->marks & FRAME_FRESH) {
         rt->fresh_top--;
         f->rec.generation++;
     } else {
         put_joined(rt, f);
     }
+    call_leave(rt, frame);
     return pass_on(rt, code, error);
 }
 

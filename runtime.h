@@ -21,6 +21,7 @@
 #include "fiber.h"
 #include "future.h"
 #include "lanes.h"
+#include "loan.h"
 #include "log.h"
 #include "net.h"
 #include "node.h"
@@ -153,7 +154,9 @@ struct runtime {
     uintptr_t stack_floor; /* of the running stack: tasks start above it */
     struct deque deque;    /* tasks without priority that may go anywhere */
     struct lanes lanes;    /* the others */
+    struct loan loan;      /* of both, to the helper */
     struct link ranges;    /* whose items run, oldest first: map_short.c */
+    struct link *pieces;   /* kept for short maps */
     struct future_table futures;
     struct future_table guests;
     struct recalls recalls; /* of guests that are not here yet */

@@ -145,6 +145,7 @@ static void cancel_below(struct runtime *rt)
 
 void settle_cancel(struct runtime *rt, struct future *f)
 {
+    loan_end(rt);
     fresh_enlist(rt); /* any may be below */
     cancel(rt, f);
     cancel_below(rt);
@@ -152,6 +153,7 @@ void settle_cancel(struct runtime *rt, struct future *f)
 
 void settle_ask(struct runtime *rt, struct frame *frame)
 {
+    loan_end(rt);
     fresh_enlist(rt);
     will_ask(rt, frame);
     cancel_below(rt);
@@ -159,6 +161,7 @@ void settle_ask(struct runtime *rt, struct frame *frame)
 
 bool settle_release(struct runtime *rt, struct future *f)
 {
+    loan_end(rt);
     f->owner = NULL;
     link_init(&f->link);
     if (f->state == FUTURE_DONE) { /* an old attempt may still run somewhere */

@@ -48,8 +48,13 @@ struct task {
         uint32_t chunk; /* range: pieces of fewer items are not divided; 0:
                          * measure */
     };
-    uint32_t hops;       /* how often it has changed hands */
-    uint64_t created_ns; /* at home: on its clock; elsewhere 0 */
+    uint32_t hops; /* how often it has changed hands */
+    union {
+        uint64_t created_ns; /* at home: on its clock; elsewhere 0 */
+        uint64_t out; /* range: address of the whole map's results in the home's
+                       * memory, where mates may write theirs; 0: they must
+                       * not */
+    };
     union {
         uint64_t timeout_ns;     /* for each attempt; 0: none */
         struct task_range range; /* of a range or a subtree */

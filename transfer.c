@@ -46,8 +46,8 @@
 
 #define TASK_WORDS (sizeof(struct task) / 8)
 
-_Static_assert(offsetof(struct task, parent) == 8 * DEQUE_KIN_WORD,
-               "kin are tasks of one parent");
+_Static_assert(offsetof(struct task, parent) < 8 * DEQUE_KIN_WORDS,
+               "a parent is seen by are_kin()");
 _Static_assert(sizeof(struct task) + TASK_INLINE_MAX == DEQUE_SLOT_BYTES,
                "a slot holds a record and a short argument");
 
@@ -69,7 +69,8 @@ size_t transfer_pack(const struct deque_item *item, uint64_t *words)
 
     if (!(f->flags & FUTURE_GUEST)) { /* known here, not needed before */
         rec.arg = (uint64_t)(uintptr_t)f->arg;
-        rec.created_ns = 0;
+        if (!(rec.flags & TASK_RANGE))
+            rec.created_ns = 0;
         if (!(rec.flags & (TASK_RANGE | TASK_SUBTREE)))
             rec.timeout_ns = terms_of(f) ? terms_of(f)->timeout_ns : 0;
         if (f->owner && f->owner->task)
@@ -253,6 +254,19 @@ static void queue(struct runtime *rt, struct future *g, bool must_stay)
     transfer_give_up(rt, g, err, NULL);
 }
 
+/* Kin are tasks of one parent; and so are all that the owner has itself taken
+ * from others, a bag of which half is half. */
+static bool are_kin(const uint64_t *a, const uint64_t *b, int owner)
+{
+    const struct task *one = (const struct task *)(const void *)a;
+    const struct task *other = (const struct task *)(const void *)b;
+    bool is_own = task_home(one) == owner;
+
+    if (is_own != (task_home(other) == owner))
+        return false;
+    return !is_own || one->parent == other->parent;
+}
+
 /* From the lane of the highest priority that has any; how many. */
 static unsigned steal_first(const struct node *node, int local, int thief,
                             struct deque_record *loot, unsigned most,
@@ -260,12 +274,13 @@ static unsigned steal_first(const struct node *node, int local, int thief,
 {
     struct node_block *b = node_block(node, local);
     bool is_mate = node_is_mate(node, thief);
+    int victim = node->members[local];
     unsigned n = 0;
 
     for (unsigned lane = lanes_first_public(b, 0, is_mate); lane < LANES && !n;
          lane = lanes_first_public(b, lane + 1, is_mate))
         n = deque_steal_kin(lanes_ring(b, lane), thief, loot, most, claim,
-                            lanes_claim(local, lane));
+                            lanes_claim(local, lane), victim, are_kin);
     return n;
 }
 

@@ -225,6 +225,7 @@ static void leave_strand(struct runtime *rt)
 {
     struct strand *s = rt->strand;
 
+    loan_end(rt);
     fresh_enlist(rt);
     fresh_close(rt);
     rt->freed_ns = 0;
@@ -341,6 +342,7 @@ static void run_on_top(struct runtime *rt, struct future *f)
 
 static bool help(struct runtime *rt)
 {
+    loan_end(rt);
     if (!call_has_room(rt))
         return false;
     struct future *f =
@@ -619,6 +621,7 @@ void worker_fini(struct runtime *rt)
     fresh_fini(rt);
     deque_fini(&rt->deque);
     lanes_fini(&rt->lanes);
+    loan_fini(rt);
     fiber_pool_fini(&rt->worker.pool);
     free(rt->worker.asked);
 }

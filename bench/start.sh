@@ -39,12 +39,12 @@ trap 'rm -rf "$work"' EXIT
 
 # run RANKS PROGRAM [FILE]: prints milliseconds of wall clock and of CPU.
 run() {
-    local ranks=$1 TIMEFORMAT='%R %U %S'
-    shift
-    { time mpirun -np "$ranks" "$bench/$@" >"$work/log" 2>&1; } \
+    local ranks=$1 program=$2 TIMEFORMAT='%R %U %S'
+    shift 2
+    { time mpirun -np "$ranks" "$bench/$program" "$@" >"$work/log" 2>&1; } \
         2>"$work/time" || {
         cat "$work/log" >&2
-        echo "start.sh: the run of $1 failed" >&2
+        echo "start.sh: the run of $program failed" >&2
         exit 1
     }
     awk '{ print 1000 * $1, 1000 * ($2 + $3) }' "$work/time"

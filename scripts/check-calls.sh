@@ -37,6 +37,8 @@ forbid clock.c "$(calls 'clock_gettime|clock_nanosleep|timespec_get|gettimeofday
 forbid clock.c "$(calls 'nanosleep|usleep|sleep')" "sleep is for clock.c"
 forbid "$node" '\b(shm_open|shm_unlink|memfd_create|shmget|shmat|MAP_SHARED\w*)\b' \
     "shared memory is for node.c"
+forbid node_reach.c "$(calls 'process_vm_readv|process_vm_writev')" \
+    "the memory of other ranks is for node_reach.c"
 forbid node.c '\b(SYS_futex|__NR_futex|FUTEX_\w+)\b' "futexes are for node.c"
 forbid "$node fiber.c" "$(calls 'mmap|munmap|mprotect')" \
     "mapping is for node.c, and for fiber.c's stacks"

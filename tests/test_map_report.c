@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define SOME_BAD 1
+#define IN_PLACE 2
 
 /* A block of exactly that length, so that a sanitizer sees who reads beyond. */
 static void *exact(const void *data, size_t len)
@@ -102,6 +103,43 @@ static void damaged(void)
     CHECK(map_report_read(&r, 10, 10, 4, 0, NULL, 40) == SCOOP_ENOMEM);
 }
 
+/* Results that are home already are not looked for in the data. */
+static void in_place(void)
+{
+    struct map_bad bad[2] = {{12, 1, SCOOP_EFAILED}, {15, 5, SCOOP_ECANCELLED}};
+    struct map_report r;
+    char data[256];
+    size_t skip = 5 * 4, len = build(data, 5, bad, 2, 0);
+
+    CHECK(!read_report(NULL, 0, 10, 10, IN_PLACE, &r));
+    CHECK(r.is_in_place && r.done == 10 && r.bads == 0);
+    CHECK(
+        !read_report(data + skip, len - skip, 10, 10, SOME_BAD | IN_PLACE, &r));
+    CHECK(r.is_in_place && r.done == 5 && r.bads == 2);
+    CHECK(read_report(data, len, 10, 10, SOME_BAD | IN_PLACE, &r) ==
+          SCOOP_EMISMATCH);
+    CHECK(read_report(data, 40, 10, 10, IN_PLACE, &r) == SCOOP_EMISMATCH);
+    CHECK(read_report(data, 40, 10, 10, 4, &r) == SCOOP_EMISMATCH);
+    CHECK(!read_report(data, 40, 10, 10, 0, &r) && !r.is_in_place);
+}
+
+/* The last items that were run ended badly after all. */
+static void spoilt(void)
+{
+    struct map_report r = {.first = 10, .count = 20};
+
+    map_report_bad_take(&r, 12, 3, SCOOP_EFAILED, NULL);
+    map_report_bad_take(&r, 16, 1, SCOOP_EFAILED, NULL);
+    map_report_bad_take(&r, 18, 1, SCOOP_EFAILED, NULL);
+    map_report_spoil_take(&r, 14, 6, SCOOP_ESYSTEM, NULL);
+    CHECK(r.bads == 2 && r.bad[0].first == 12 && r.bad[0].count == 2);
+    CHECK(r.bad[1].first == 14 && r.bad[1].count == 6);
+    CHECK(r.bad[1].status == SCOOP_ESYSTEM);
+    map_report_spoil_take(&r, 10, 10, SCOOP_ESYSTEM, NULL);
+    CHECK(r.bads == 1 && r.bad[0].first == 10 && r.bad[0].count == 10);
+    free(r.bad);
+}
+
 /* Any bytes at all: nothing is read that is not there. */
 static void noise(void)
 {
@@ -128,6 +166,8 @@ int main(void)
 {
     good();
     damaged();
+    in_place();
+    spoilt();
     noise();
     return checks_done();
 }
