@@ -179,6 +179,7 @@ static inline void keep_piece(struct runtime *rt, struct future *f)
 {
     link_remove(&f->link);
     f->state = FUTURE_FREE;
+    f->flags = FUTURE_PIECE; /* it may have been cancelled in its last item */
     f->rec.first = 0;
     f->link.next = rt->pieces;
     rt->pieces = &f->link;
@@ -233,7 +234,6 @@ static int go_on(struct runtime *rt, struct short_map *s, int status,
 
     if (!f->job && !open_map(rt, s)) {
         error_free(error);
-        f->flags = FUTURE_PIECE;
         f->rec.count = 0;
         keep_piece(rt, f);
         return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a map");
