@@ -236,6 +236,15 @@ static inline unsigned deque_public_count(const struct deque_shared *shared)
         atomic_load_explicit(&shared->word, memory_order_acquire));
 }
 
+/* For the owner: whether the ring was full, and thieves have left at least half
+ * of that: who looks for work finds it, and to publish more is not worth the
+ * try. */
+static inline bool deque_shows_plenty(const struct deque *d)
+{
+    return d->split - d->reclaimed >= d->slots &&
+           deque_public_count(d->shared) >= d->slots / 2;
+}
+
 /* Takes the older half, rounded up, at most `max`, in `out`, oldest first.
  * Returns how many; 0 if there was nothing or DEQUE_STEAL_TRIES races were
  * lost. `claim` may be NULL; if not, it names the deque, by the number `victim`

@@ -8,6 +8,11 @@
  * A home may give up an attempt while it runs, here or elsewhere (terms.c),
  * and begin another.  So a future that allows for that is written to only
  * when the function has returned and its attempt is still the current one.
+ *
+ * Of tasks that are run one behind the other, each begins where the last one
+ * ended (freed_ns): the clock is read once for each.  Whatever else may take
+ * time in between (a park, a look around, the user's own code, which always
+ * comes back by worker_wait() or worker_help()) forgets that moment.
  */
 #include "execute.h"
 
@@ -26,7 +31,7 @@
 /* A run of a task: what it gave, before the future has it. */
 struct run {
     const struct scoop_task *type;
-    uint64_t ns;
+    uint64_t ns, ended_ns;
     uint8_t attempt;
     bool is_own;   /* `to` is not the future's */
     void *to;      /* of a typed task */
@@ -121,7 +126,10 @@ static bool is_old(const struct run *run, const struct future *f)
 
 static int execute(struct runtime *rt, struct future *f, struct run *run)
 {
+    uint64_t began_ns = rt->freed_ns;
     struct frame frame;
+
+    rt->freed_ns = 0;
 
     run->type = registry_task(&rt->registry, f->rec.number);
     run->attempt = f->rec.attempt;
@@ -133,12 +141,14 @@ static int execute(struct runtime *rt, struct future *f, struct run *run)
         terms_started(rt, f);
     call_enter(rt, &frame, f, run->type, f->rec.path);
     frame.attempt = run->attempt;
-    uint64_t began_ns = clock_now_ns();
+    if (!began_ns)
+        began_ns = clock_now_ns();
     int code =
         call_function(rt, &frame, f->arg,
                       run->type->kind == SCOOP_TYPED ? run->to : &run->out,
                       &run->error);
-    run->ns = clock_now_ns() - began_ns + 1; /* 0: it has not run */
+    run->ended_ns = clock_now_ns();
+    run->ns = run->ended_ns - began_ns + 1; /* 0: it has not run */
     call_leave(rt, &frame);
     if (is_old(run, f)) {
         discard(run);
@@ -157,6 +167,8 @@ static int execute(struct runtime *rt, struct future *f, struct run *run)
     keep(run, f);
     if (f->rec.then)
         call_then(rt, f);
+    else
+        rt->freed_ns = run->ended_ns;
     return 0;
 }
 
@@ -201,7 +213,7 @@ static void run_home(struct runtime *rt, struct future *f)
         terms_pay(rt, f, 1);
         return;
     }
-    settle_note_times(f, run.ns);
+    settle_note_times(f, run.ns, run.ns ? run.ended_ns : clock_now_ns());
     settle_take(rt, f, status, run.error);
 }
 
@@ -215,6 +227,8 @@ static void run_subtree(struct runtime *rt, struct future *f)
 
 void execute_task(struct runtime *rt, struct future *f)
 {
+    if (f->flags & FUTURE_PIECE || f->rec.flags & TASK_SUBTREE)
+        rt->freed_ns = 0;
     if (f->flags & FUTURE_GUEST)
         run_guest(rt, f);
     else if (f->flags & FUTURE_PIECE)

@@ -32,6 +32,7 @@
 #define YIELD_AFTER_NS 5000u   /* without work */
 #define LOOKS 8u               /* for mail alone between two looks around */
 #define VICTIMS 4u             /* that a thief compares */
+#define LOOT_MORE 8u           /* asked for than for those idle now */
 
 void idle_relax(void)
 {
@@ -130,9 +131,8 @@ static bool has_loot(const struct runtime *rt)
 }
 
 /* What a rank that is about to sleep must not miss.  Work that it leaves to
- * others needs a sentry (crowd.c); so does a rank of several nodes that has
- * not asked the others because it was not its turn (is_over). */
-static bool is_called(struct runtime *rt, bool is_over)
+ * others needs a sentry: crowd.c. */
+static bool is_called(struct runtime *rt)
 {
     struct node *n = &rt->node;
 
@@ -140,8 +140,7 @@ static bool is_called(struct runtime *rt, bool is_over)
     if (net_has_mail(rt->net) || helper_has_mail(rt->helper) ||
         shared_has_news(&rt->shared) || signals_asked(SIGNALS_PEEK))
         return true;
-    if (rt->is_draining || !rt->config.steal_local ||
-        !(has_loot(rt) || (is_over && n->nodes > 1)))
+    if (rt->is_draining || !rt->config.steal_local || !has_loot(rt))
         return false;
     if (!crowd_is_bounded(n) || crowd_room(n) > 0)
         return true;
@@ -150,7 +149,7 @@ static bool is_called(struct runtime *rt, bool is_over)
 
 /* Sleeps until a message, a wake-up or the next alarm.  All that could be
  * missed is looked at between node_doze() and the sleep: see node.h. */
-static void rest(struct runtime *rt, bool is_over)
+static void rest(struct runtime *rt)
 {
     struct node *n = &rt->node;
     uint64_t until_ns = alarm_ns(rt), end_ns;
@@ -163,7 +162,7 @@ static void rest(struct runtime *rt, bool is_over)
     atomic_fetch_sub(&n->head->searching, 1);
     while (!has_happened) {
         node_doze(n);
-        has_happened = is_called(rt, is_over);
+        has_happened = is_called(rt);
         end_ns = crowd_alarm_ns(n);
         end_ns = end_ns < until_ns ? end_ns : until_ns;
         if (!has_happened)
@@ -180,11 +179,16 @@ static void rest(struct runtime *rt, bool is_over)
 }
 
 /* Whether more ranks are awake than should: then this one, which has nothing
- * to do, leaves the work to the others. */
+ * to do, leaves the work to the others.  Where there is none to leave, other
+ * nodes may have some. */
 static bool is_one_too_many(struct runtime *rt)
 {
+    const struct node *n = &rt->node;
+
+    if (!crowd_is_bounded(n))
+        return false;
     crowd_look(&rt->node);
-    return crowd_is_bounded(&rt->node) && crowd_room(&rt->node) < 0;
+    return crowd_room(n) < 0 && (n->nodes == 1 || has_loot(rt));
 }
 
 /* Between two looks.  The kernel may have put this rank and the one that it
@@ -220,12 +224,13 @@ static void register_node(struct runtime *rt)
     }
 }
 
-/* For all who have nothing to do here: they take it from this rank then. */
+/* For all who have nothing to do here, and will not have soon: they take it
+ * from this rank then. */
 static uint32_t loot_wanted(const struct runtime *rt)
 {
-    unsigned idle = node_idle(&rt->node) + 1;
+    unsigned most = 2 * node_idle(&rt->node) + LOOT_MORE;
 
-    return rt->node.locals > 1 && idle < WORKER_LOOT ? idle : WORKER_LOOT;
+    return rt->node.locals > 1 && most < WORKER_LOOT ? most : WORKER_LOOT;
 }
 
 static struct steal_step next_step(struct runtime *rt, uint64_t now_ns)
@@ -262,7 +267,7 @@ static bool try_step(struct runtime *rt)
         break;
     case STEAL_REST:
         register_node(rt);
-        rest(rt, false);
+        rest(rt);
         steal_rested(&rt->steal, clock_now_ns() - now_ns);
         steal_woken(&rt->steal, clock_now_ns());
         break;
@@ -285,9 +290,9 @@ void idle_search(struct runtime *rt)
         broker_idle(rt);
         if (rt->is_draining) {
             if (!rt->is_stopping)
-                rest(rt, false);
+                rest(rt);
         } else if (is_one_too_many(rt)) {
-            rest(rt, true);
+            rest(rt);
             steal_woken(&rt->steal, clock_now_ns());
         } else if (try_step(rt)) {
             break;

@@ -126,10 +126,7 @@ static int conclude(struct runtime *rt, struct map_job *job)
 
 int map_check_wanted(struct runtime *rt)
 {
-    const struct frame *frame = rt->frame;
-
-    if (!frame->is_asked &&
-        !(frame->task && (frame->task->flags & FUTURE_CANCELLED)))
+    if (!map_is_unwanted(rt->frame))
         return 0;
     return runtime_fail(rt, SCOOP_ECANCELLED,
                         "the task that calls was cancelled");
@@ -153,8 +150,6 @@ int map_run(struct runtime *rt, const struct map_order *order)
 
     if (err)
         return err;
-    if (map_is_short(rt, order))
-        return map_run_short(rt, order);
     struct map_job *job =
         map_new_job(order, rt->frame, call_next_path(rt->frame));
     struct future *whole = job ? map_new_piece(rt, job, 0, order->n) : NULL;

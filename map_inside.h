@@ -57,8 +57,6 @@ struct map_order {
 struct map_range {
     struct link link; /* rt->ranges; alone: there is nothing to divide */
     struct future *piece;
-    const struct frame *frame;     /* of its items */
-    const struct map_order *order; /* of a map without a job; else NULL */
 };
 
 static inline struct map_range *map_range_of_link(struct link *l)
@@ -74,6 +72,13 @@ int map_run(struct runtime *rt, const struct map_order *order);
  * again. */
 int map_check_terms(struct runtime *rt, int retries, int priority,
                     uint16_t *out);
+
+/* Whether the task was asked to stop. */
+static inline bool map_is_unwanted(const struct frame *frame)
+{
+    return frame->is_asked ||
+           (frame->task && (frame->task->flags & FUTURE_CANCELLED));
+}
 
 /* SCOOP_ECANCELLED, with words, where the calling task was asked to stop: what
  * it begins now would not be cancelled with it any more.  Else 0. */
@@ -112,12 +117,6 @@ void map_count_done(struct runtime *rt, struct map_job *job, uint64_t items);
 
 /* ---- Short maps, what is given away: map_short.c ---------------------- */
 
-#define MAP_SHORT_ITEMS 64u
-#define MAP_SPLIT_NS 5000u /* a range that takes less is not worth a steal */
-
-/* Whether map_run_short() can do it, which does what map_run() does. */
-bool map_is_short(const struct runtime *rt, const struct map_order *order);
-int map_run_short(struct runtime *rt, const struct map_order *order);
 /* Nothing is queued: splits a part off the oldest of the ranges that are
  * running, or of `own`, which is one of them. */
 void map_share(struct runtime *rt, struct map_range *own);

@@ -37,29 +37,47 @@
 #include "queue.h"
 #include "worker.h"
 
+#define SHORT_ITEMS 64u /* at most, of a short map */
+#define SPLIT_NS 5000u  /* a range that takes less is not worth a steal */
+
 /* One that runs, on its caller's stack. */
 struct short_map {
     struct map_range range;
     struct frame frame;
     struct item_way way;
+    const void *in;
+    void *out;
+    size_t n;
 };
 
 /* ---- Opening ---------------------------------------------------------- */
 
-/* What a piece of a map with a job has beside that of a short one. */
-static bool open_map(struct runtime *rt, struct map_range *range)
+static bool is_short(const struct map_range *range)
 {
-    const struct map_order *order = range->order;
-    struct future *f = range->piece;
-    struct map_job *job = map_new_job(order, f->owner, f->rec.path);
+    const struct future *f = range->piece;
+
+    return !(f->flags & FUTURE_GUEST) && !f->job;
+}
+
+/* A short map gets its job, and its piece all that a piece has. */
+static bool open_map(struct runtime *rt, struct short_map *s)
+{
+    struct map_order order = {.task = s->frame.type,
+                              .in = s->in,
+                              .out = s->out,
+                              .n = s->n,
+                              .deadline_ns = CLOCK_NEVER};
+    struct future *f = s->range.piece;
+    struct map_job *job = map_new_job(&order, f->owner, s->way.path);
 
     if (!job)
         return false;
-    progress_begin(rt, &job->progress, NULL, order->n, NULL, NULL);
+    progress_begin(rt, &job->progress, NULL, s->n, NULL, NULL);
+    rt->futures.created++;
     job->users++;
     f->job = job;
-    f->rec.range = job->range;
-    range->order = NULL;
+    f->rec.path = s->way.path;
+    f->rec.number = order.task->number;
     return true;
 }
 
@@ -76,19 +94,21 @@ static bool can_be_divided(const struct map_range *range)
 static bool is_worth_dividing(const struct map_range *range)
 {
     const struct task *t = &range->piece->rec;
-    const struct measure *m = range->frame->measure;
+    const struct frame *items = range->piece->frame;
+    const struct measure *m = items->measure;
 
     /* The stretches of items that submit tasks say nothing of their length. */
-    return t->chunk || range->frame->made || !m->is_short ||
+    return t->chunk || items->made || !m->is_short ||
            (m->traits & MEASURE_SPAWNS) ||
-           (t->count << t->range.block) * (m->stretch_ns + 1) > MAP_SPLIT_NS;
+           (t->count << t->range.block) * (m->stretch_ns + 1) > SPLIT_NS;
 }
 
 static bool divide(struct runtime *rt, struct map_range *range)
 {
     if (!can_be_divided(range) || !is_worth_dividing(range))
         return false;
-    if (range->order && !open_map(rt, range))
+    if (is_short(range) && /* a range is the first member of its map */
+        !open_map(rt, (struct short_map *)(void *)range))
         return false;
     map_split(rt, range->piece);
     return true;
@@ -120,76 +140,84 @@ void map_share(struct runtime *rt, struct map_range *own)
 
 /* ---- Running ---------------------------------------------------------- */
 
-bool map_is_short(const struct runtime *rt, const struct map_order *order)
-{
-    const struct scoop_map_options *o = &order->options;
-
-    return order->n <= MAP_SHORT_ITEMS && order->deadline_ns == CLOCK_NEVER &&
-           !order->range.block && !o->chunk && !o->priority && !o->progress &&
-           !o->on_progress && rt->frame->task && call_has_room(rt);
-}
-
 static inline void begin(struct runtime *rt, struct short_map *s,
-                         struct future *f, const struct map_order *order)
+                         struct future *f, const struct scoop_task *task)
 {
+    struct frame *caller = rt->frame;
+
     f->state = FUTURE_RUNNING;
-    f->flags = FUTURE_PIECE;
-    f->owner = rt->frame;
-    f->rec.path = call_next_path(rt->frame);
-    f->rec.count = order->n;
-    f->rec.number = order->task->number;
-    f->rec.flags = TASK_RANGE;
-    link_add(frame_children(rt->frame), &f->link);
-    rt->futures.created++;
-    s->way.path = f->rec.path;
-    s->way.retries = order->range.retries;
+    f->owner = caller;
+    f->rec.count = s->n;
+    link_add(frame_children(caller), &f->link);
+    s->way.path = call_next_path(caller);
+    s->way.retries = 0;
     s->range.piece = f;
-    s->range.frame = &s->frame;
-    s->range.order = order;
-    call_enter(rt, &s->frame, f, order->task, f->rec.path);
+    call_enter(rt, &s->frame, f, task, s->way.path);
     link_add(&rt->ranges, &s->range.link);
 }
 
-/* Back in the free list as it came from there: see future_put_clean(). */
-static inline void end_clean(struct runtime *rt, struct future *f)
+/* A piece that nobody has heard of, from those kept for short maps: as it comes
+ * from the table, but for what all of them have.  NULL: no memory. */
+static inline struct future *take_piece(struct runtime *rt)
+{
+    struct link *l = rt->pieces;
+    struct future *f;
+
+    if (__builtin_expect(l != NULL, 1)) {
+        rt->pieces = l->next;
+        return future_of_link(l);
+    }
+    f = future_take(&rt->futures, 0);
+    if (f) {
+        f->flags = FUTURE_PIECE;
+        f->rec.flags = TASK_RANGE;
+    }
+    return f;
+}
+
+static inline void keep_piece(struct runtime *rt, struct future *f)
 {
     link_remove(&f->link);
-    rt->futures.ended++;
-    f->flags = 0;
-    f->rec.first = f->rec.count = 0;
-    f->rec.flags = 0;
-    future_put_clean(&rt->futures, f);
+    f->state = FUTURE_FREE;
+    f->flags = FUTURE_PIECE; /* it may have been cancelled in its last item */
+    f->rec.first = 0;
+    f->link.next = rt->pieces;
+    rt->pieces = &f->link;
+}
+
+/* Whether a thief would find nothing, and there may be something for it. */
+static inline bool shall_share(struct runtime *rt)
+{
+    const struct deque *d = &rt->deque;
+
+    return !rt->is_alone && d->bottom == d->first &&
+           !deque_public_count(d->shared) && !link_is_empty(&rt->ranges);
 }
 
 /* Until all is done, or something happens that a job is needed for.  The status
  * of the last item, and its error. */
-static int run_items(struct runtime *rt, struct short_map *s,
-                     const struct map_order *order, struct error **error)
+static inline int run_items(struct runtime *rt, struct short_map *s,
+                            struct error **error)
 {
     struct future *f = s->range.piece;
-    const struct scoop_task *type = order->task;
-    const char *in = order->in;
-    char *out = type->out_size ? order->out : NULL;
-    int *item_status = order->options.status;
+    const struct scoop_task *type = s->frame.type;
+    const char *in = s->in;
+    char *out = type->out_size ? s->out : NULL;
 
-    while (f->rec.count && !f->job && f->flags == FUTURE_PIECE) {
-        if (__builtin_expect(rt->lanes.filled != 0, 0) &&
+    while (f->rec.count && f->flags == FUTURE_PIECE) {
+        if (__builtin_expect(rt->lanes.filled, 0) &&
             lanes_precede(&rt->lanes, 0)) {
             worker_yield(rt); /* a task of a higher priority goes first */
             continue;
         }
-        if (!rt->is_alone && item_has_none_like(rt, &f->rec) &&
-            !link_is_empty(&rt->ranges))
+        if (__builtin_expect(shall_share(rt), 0))
             map_share(rt, &s->range);
         int status =
             item_call(rt, &s->way, &s->frame, f->rec.first, in, out, error);
         if (__builtin_expect(status, 0))
             return status;
-        if (item_status)
-            item_status[f->rec.first] = 0;
         in += type->in_size;
-        if (out)
-            out += type->out_size;
+        out += type->out_size;
         f->rec.first++;
         f->rec.count--;
         if (__builtin_expect(--rt->calls_left == 0, 0))
@@ -199,14 +227,15 @@ static int run_items(struct runtime *rt, struct short_map *s,
 }
 
 /* The rest of a map that is not short any more. */
-static int go_on(struct runtime *rt, struct short_map *s,
-                 const struct map_order *order, int status, struct error *error)
+static int go_on(struct runtime *rt, struct short_map *s, int status,
+                 struct error *error)
 {
     struct future *f = s->range.piece;
 
-    if (s->range.order && !open_map(rt, &s->range)) {
+    if (!f->job && !open_map(rt, s)) {
         error_free(error);
-        end_clean(rt, f);
+        f->rec.count = 0;
+        keep_piece(rt, f);
         return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a map");
     }
     struct map_job *job = f->job;
@@ -217,32 +246,64 @@ static int go_on(struct runtime *rt, struct short_map *s,
     }
     job->remaining -= f->rec.first;
     if (f->rec.count) {
-        f->arg =
-            job->in_size
-                ? (char *)(uintptr_t)(job->in + f->rec.first * job->in_size)
-                : NULL;
+        if (job->in_size)
+            f->arg = (char *)(uintptr_t)job->in + f->rec.first * job->in_size;
+        else
+            f->arg = NULL;
         f->rec.arg_len = f->rec.count * job->in_size;
         map_run_piece(rt, f);
     } else {
         map_end_piece(rt, f);
     }
-    return map_finish(rt, job, order->deadline_ns);
+    return map_finish(rt, job, CLOCK_NEVER);
 }
 
-int map_run_short(struct runtime *rt, const struct map_order *order)
+static int run(struct runtime *rt, const struct scoop_task *task,
+               struct short_map *s, struct future *f)
 {
-    struct future *f = future_take(&rt->futures, 0);
     struct error *error = NULL;
+
+    begin(rt, s, f, task);
+    int status = run_items(rt, s, &error);
+    call_leave(rt, &s->frame);
+    link_remove(&s->range.link);
+    if (__builtin_expect(f->job || f->rec.count, 0))
+        return go_on(rt, s, status, error);
+    keep_piece(rt, f);
+    return 0;
+}
+
+/* ---- The public call -------------------------------------------------- */
+
+/* What else is to be said of the arguments, and of who calls, says
+ * scoop_map_task(). */
+static inline bool is_usual(const struct runtime *rt,
+                            const struct scoop_task *task, const void *in,
+                            const void *out, size_t n)
+{
+    return rt && rt->frame && rt->frame->task && n - 1 < SHORT_ITEMS &&
+           registry_has(&rt->registry, task) && task->kind == SCOOP_TYPED &&
+           (in || !task->in_size) && (out || !task->out_size) && !rt->is_shut &&
+           call_has_room(rt);
+}
+
+int scoop_map_plain(struct scoop_task *task, const void *in, void *out,
+                    size_t n)
+{
+    struct runtime *rt = runtime_current;
     struct short_map s;
 
+    if (__builtin_expect(!is_usual(rt, task, in, out, n), 0))
+        return scoop_map_task(task, in, out, n, NULL);
+    if (__builtin_expect(--rt->calls_left == 0, 0))
+        worker_attend(rt);
+    if (__builtin_expect(map_is_unwanted(rt->frame), 0))
+        return map_check_wanted(rt);
+    struct future *f = take_piece(rt);
     if (__builtin_expect(!f, 0))
         return runtime_fail(rt, SCOOP_ENOMEM, "no memory for a map");
-    begin(rt, &s, f, order);
-    int status = run_items(rt, &s, order, &error);
-    call_leave(rt, &s.frame);
-    link_remove(&s.range.link);
-    if (__builtin_expect(f->job || f->rec.count, 0))
-        return go_on(rt, &s, order, status, error);
-    end_clean(rt, f);
-    return 0;
+    s.in = in;
+    s.out = out;
+    s.n = n;
+    return run(rt, task, &s, f);
 }

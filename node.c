@@ -119,7 +119,7 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 #define PAGE 4096u
-#define ASK_PATIENCE_NS 100000u /* longer than an answer takes mostly */
+#define ASK_PATIENCE_NS 20000u /* longer than an answer takes mostly */
 #define WHY_SIZE 256u
 #define LEN_BITS 14
 #define WHO_BITS 12

@@ -49,6 +49,8 @@ static void publish(struct runtime *rt, uint64_t keep)
     loan_end(rt);
     if (lanes_private(&rt->lanes) <= keep)
         return;
+    if (!rt->lanes.filled && deque_shows_plenty(&rt->deque))
+        return;
     queue_reclaim(rt); /* makes room in the rings */
     lanes_publish(&rt->lanes, keep, transfer_pack);
 }

@@ -40,6 +40,8 @@ int queue_push(struct runtime *rt, struct future *f)
         d = lanes_open(&rt->lanes, &f->rec);
     if (__builtin_expect(!d || deque_push(d, &f->item), 0))
         return SCOOP_ENOMEM;
+    if (deque_shows_plenty(d))
+        return 0;
     if (__builtin_expect(d->bottom - d->first > rt->private_max, 0)) {
         offer_all_but(rt, WORKER_PRIVATE_KEEP);
     } else if (rt->frame && (!rt->frame->measure->is_short ||

@@ -162,7 +162,7 @@ static inline struct future *newest(struct runtime *rt, scoop_future handle,
     return f;
 }
 
-static inline int join_newest(struct runtime *rt, struct future *f, void *out)
+static inline int join_queued(struct runtime *rt, struct future *f, void *out)
 {
     const struct scoop_task *type = rt->registry.task[f->rec.number - 1];
     struct error *error = NULL;
@@ -190,6 +190,18 @@ static int join(struct runtime *rt, struct future *f, void *out,
     return err;
 }
 
+/* Whether a future that is queued can be called where it is waited for, as the
+ * newest is; then it is queued no more. */
+static bool take_out(struct runtime *rt, struct future *f, const void *out)
+{
+    if (f->state != FUTURE_QUEUED || f->flags || !lanes_is_main(&f->rec) ||
+        rt->lanes.filled & LANES_ABOVE || !call_has_room(rt))
+        return false;
+    const struct scoop_task *type = registry_task(&rt->registry, f->rec.number);
+    return type->kind == SCOOP_TYPED && (out || !type->out_size) &&
+           deque_remove(&rt->deque, &f->item);
+}
+
 /* A join that is not of the topmost. */
 static __attribute__((noinline)) int join_other(struct runtime *rt,
                                                 scoop_future future, void *out)
@@ -199,9 +211,13 @@ static __attribute__((noinline)) int join_other(struct runtime *rt,
     fresh_enlist(rt);
     struct future *f = newest(rt, future, out);
     if (f)
-        return join_newest(rt, f, out);
+        return join_queued(rt, f, out);
     f = public_own(rt, future, &why);
-    return f ? join(rt, f, out, CLOCK_NEVER) : why;
+    if (!f)
+        return why;
+    if (take_out(rt, f, out))
+        return join_queued(rt, f, out);
+    return join(rt, f, out, CLOCK_NEVER);
 }
 
 int scoop_join_plain(scoop_future future, void *out)

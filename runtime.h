@@ -141,12 +141,14 @@ struct runtime {
     } fresh;
     struct strand *strand; /* the running stack */
     uint64_t mark_ns;      /* when the stretch of a timed frame began */
-    uint32_t calls_left;   /* until worker_attend() */
-    bool is_stopping;      /* leave the loop */
-    bool is_draining;      /* begin nothing new */
-    bool is_alone;         /* a farm of one rank */
-    bool is_serial;        /* for calls outside of a farm (serial.c) */
-    bool is_shut;          /* no more tasks (shutdown.c) */
+    uint64_t freed_ns; /* when the last task ended, if the next may begin then;
+                        * 0: the clock has to be asked */
+    uint32_t calls_left; /* until worker_attend() */
+    bool is_stopping;    /* leave the loop */
+    bool is_draining;    /* begin nothing new */
+    bool is_alone;       /* a farm of one rank */
+    bool is_serial;      /* for calls outside of a farm (serial.c) */
+    bool is_shut;        /* no more tasks (shutdown.c) */
     uint64_t private_max;
     size_t stack_reserve;  /* what a task starts with at least */
     uintptr_t stack_floor; /* of the running stack: tasks start above it */
@@ -154,6 +156,7 @@ struct runtime {
     struct lanes lanes;    /* the others */
     struct loan loan;      /* of both, to the helper */
     struct link ranges;    /* whose items run, oldest first: map_short.c */
+    struct link *pieces;   /* kept for short maps */
     struct future_table futures;
     struct future_table guests;
     struct recalls recalls; /* of guests that are not here yet */

@@ -27,6 +27,8 @@ extern "C" {
 SCOOP_API scoop_future scoop_submit_plain(struct scoop_task *task,
                                           const void *arg, size_t arg_len);
 SCOOP_API int scoop_join_plain(scoop_future future, void *out);
+SCOOP_API int scoop_map_plain(struct scoop_task *task, const void *in,
+                              void *out, size_t n);
 
 struct scoop_shutdown_ {
     char nothing;
@@ -389,6 +391,16 @@ SCOOP_INLINE_ int scoop_is_plain_(const struct scoop_submit_options *o)
            !o->done_there;
 }
 
+static inline int scoop_map_(struct scoop_task *task, const void *in, void *out,
+                             size_t n, const struct scoop_map_options *o)
+{
+    if (o->timeout >= 0 && o->timeout <= 0 && !o->chunk && !o->retries &&
+        !o->on_error && !o->status && !o->priority && !o->progress &&
+        !o->on_progress)
+        return scoop_map_plain(task, in, out, n);
+    return scoop_map_task(task, in, out, n, o);
+}
+
 /* The bounds of this object's own section; the linker makes them.  Weak, for
  * an object without tasks; hidden, so that a shared library reads its own. */
 #define SCOOP_BOUND_ __attribute__((weak, visibility("hidden")))
@@ -654,7 +666,7 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
         options.progress = m.progress;                                         \
         options.on_progress = m.on_progress;                                   \
         options.progress_arg = m.progress_arg;                                 \
-        return scoop_map_task(&scoop_task_##fn, m.in, m.out, m.n, &options);   \
+        return scoop_map_(&scoop_task_##fn, m.in, m.out, m.n, &options);       \
     }
 #define SCOOP_BYTES_CALLS_(fn)                                                 \
     struct scoop_submit_##fn {                                                 \
@@ -702,7 +714,7 @@ static inline int scoop_const_delete(const char *name, double timeout = 0)
                                                   struct scoop_map_options o = \
                                                       scoop_map_options())     \
     {                                                                          \
-        return scoop_map_task(&scoop_task_##fn, in, out, n, &o);               \
+        return scoop_map_(&scoop_task_##fn, in, out, n, &o);                   \
     }
 #define SCOOP_BYTES_CALLS_(fn)                                                 \
     static inline SCOOP_UNUSED scoop_future scoop_submit_##fn(                 \

@@ -40,9 +40,9 @@ static void bury(struct runtime *rt, struct future *f)
         future_put(&rt->futures, f);
 }
 
-void settle_note_times(struct future *f, uint64_t run_ns)
+void settle_note_times(struct future *f, uint64_t run_ns, uint64_t now_ns)
 {
-    uint64_t ns = clock_now_ns() - f->rec.created_ns;
+    uint64_t ns = now_ns - f->rec.created_ns;
 
     f->rec.first = ns > run_ns ? ns - run_ns : 0;
     f->rec.count = run_ns;

@@ -16,7 +16,7 @@ struct future;
 struct runtime;
 
 /* What scoop_future_info() tells of a home future that has just been run. */
-void settle_note_times(struct future *f, uint64_t run_ns);
+void settle_note_times(struct future *f, uint64_t run_ns, uint64_t now_ns);
 /* An attempt of a home future has ended with that status; error is kept.  It
  * is done, or queued for its next attempt. */
 void settle_take(struct runtime *rt, struct future *f, int status,

@@ -6,12 +6,13 @@
  *
  *   1. look into the deques of its node: some loads, no message;
  *   2. ask a few random nodes, one at a time, by message, looking at its own
- *      node again while the answer is under way;
+ *      node again while the answer is under way; of a node one rank asks at a
+ *      time, for all that are idle there (node_may_ask);
  *   3. keep looking at its node until SCOOP_SPIN has passed (four times as long
  *      behind a short rest);
- *   4. register with its lifelines (Saraswat et al., Lifeline-based Global
- *      Load Balancing, PPoPP 2011): a few fixed nodes that will send work as
- *      soon as they have it, and
+ *   4. see to it that its node is registered with its lifelines (Saraswat et
+ * al., Lifeline-based Global Load Balancing, PPoPP 2011): a few fixed nodes
+ * that will send work as soon as they have it, and
  *   5. sleep.
  *
  * The number of nodes asked at random grows with the logarithm of their
@@ -84,7 +85,11 @@ void steal_init(struct steal *s, const struct steal_world *world, uint64_t seed)
  * it has earned by work comes on top. */
 static uint64_t patience_ns(const struct steal *s)
 {
-    return s->world.spin_ns * (s->is_patient ? PATIENCE : 1) + s->credit_ns;
+    const struct steal_world *w = &s->world;
+    bool is_watcher = w->nodes > 1 && w->watcher[w->my_node] == w->rank;
+
+    return w->spin_ns * (s->is_patient || is_watcher ? PATIENCE : 1) +
+           s->credit_ns;
 }
 
 void steal_rested(struct steal *s, uint64_t ns)

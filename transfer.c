@@ -35,6 +35,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "clock.h"
 #include "map.h"
 #include "offer.h"
 #include "queue.h"
@@ -709,7 +710,7 @@ void transfer_on_result(struct runtime *rt, struct net_message *m)
     else
         status = keep_result(rt, f, m);
     f->rec.holder = body->rank;
-    settle_note_times(f, body->count);
+    settle_note_times(f, body->count, clock_now_ns());
     if (f->state == FUTURE_HELD) {
         settle_take(rt, f, status, error);
         return;

@@ -133,6 +133,7 @@ static void resume(struct runtime *rt, struct strand *s)
 
     rt->strand = s;
     rt->frame = s->frame;
+    rt->freed_ns = 0;
     rt->worker.is_polled = false;
     rt->stack_floor = (uintptr_t)s->fiber->stack_low + rt->stack_reserve;
     if (s == &w->outside)
@@ -227,6 +228,7 @@ static void leave_strand(struct runtime *rt)
     loan_end(rt);
     fresh_enlist(rt);
     fresh_close(rt);
+    rt->freed_ns = 0;
     fiber_note_depth(s->fiber);
     s->frame = rt->frame;
     call_come_back(rt);
@@ -293,6 +295,7 @@ void worker_attend(struct runtime *rt)
     if (rt->frame && rt->frame->marks & FRAME_TIMED)
         call_end_stretch(rt, rt->frame);
     rt->calls_left = calls_until_next(rt);
+    rt->freed_ns = 0;
     crowd_beat(&rt->node);
     take_mail(rt, false);
     if (!rt->is_alone && offer_is_wanted(rt))
@@ -337,10 +340,9 @@ static void run_on_top(struct runtime *rt, struct future *f)
     s->level = level;
 }
 
-bool worker_help(struct runtime *rt)
+static bool help(struct runtime *rt)
 {
     loan_end(rt);
-    fresh_enlist(rt);
     if (!call_has_room(rt))
         return false;
     struct future *f =
@@ -349,6 +351,13 @@ bool worker_help(struct runtime *rt)
         return false;
     run_on_top(rt, f);
     return true;
+}
+
+bool worker_help(struct runtime *rt)
+{
+    fresh_enlist(rt);
+    rt->freed_ns = 0;
+    return help(rt);
 }
 
 /* Takes out of its queue a task that is waited for; false: it is not here, or
@@ -374,6 +383,7 @@ static bool take_awaited(struct runtime *rt, struct future *f)
 int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
 {
     fresh_enlist(rt);
+    rt->freed_ns = 0;
     while (f->state != FUTURE_DONE) {
         if (deadline_ns == CLOCK_NEVER) {
             if (--rt->calls_left == 0) {
@@ -386,7 +396,7 @@ int worker_wait(struct runtime *rt, struct future *f, uint64_t deadline_ns)
                 run_on_top(rt, f);
                 continue;
             }
-            if (worker_help(rt))
+            if (help(rt))
                 continue;
         } else if (clock_is_past(deadline_ns)) {
             return SCOOP_ETIMEDOUT;

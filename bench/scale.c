@@ -3,7 +3,11 @@
 /* scale.c -- one search on 64 to 4,096 simulated ranks
  *
  *     scale [TREE [RANKS...]]        T1L 64 256 1024 4096
- *     SIM_SEED=n SIM_PER_NODE=64 SIM_HELPER=1
+ *     SIM_SEED=n       another sequence of chance
+ *     SIM_PER_NODE=n   ranks of a node, in place of 64
+ *     SIM_HELPER=0     busy ranks have no helper thread
+ *     SIM_AHEAD=ns     a rank runs so far ahead of others at most, in place of
+ *                      300: 1000 takes half as long
  *
  * Unbalanced Tree Search on the simulated network of tests/sim, a future for
  * each node of the published tree: the library's own code decides who robs
@@ -13,33 +17,22 @@
  * until the sleeper runs.  It prints, for each number of ranks:
  *
  *     scale_efficiency        what the nodes take, by ranks times time
- *     scale_after             how long the farm went on behind the search
+ *     scale_search            from the root's submit to its result
  *     scale_messages_a_steal  messages to other ranks, by successful thefts
  *     scale_idle_messages     messages of ranks without a task, by ranks
  *     scale_memory            resident at most, by ranks; the tables of who
  *                             is where, 12 bytes for each rank of the job,
  *                             stand there once and not once a rank
- *
- * Each run is a process of its own, so that its memory is its own.
  */
 #include "scoop.h"
 
 #include <math.h>
 #include <nettle/sha1.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "tests/sim/sim.h"
+#include "tests/scale.h"
 
-#define NODE_NS 65u
 #define CHILDREN_MAX 100
 #define FUTURES_ON_STACK 12
-#define BUCKET_NS 50000u
-#define BUCKETS 4000u
 
 /* Geometric trees of fixed shape, as examples/uts.c describes them. */
 static const struct tree {
@@ -48,9 +41,7 @@ static const struct tree {
     uint64_t nodes;
 } trees[] = {
     {"T1", 4, 10, 19, 4130071},
-    {"T1M", 4, 12, 29, 0},
     {"T1L", 4, 13, 29, 102181082},
-    {"T1XL", 4, 15, 29, 1635119272},
 };
 
 static const struct tree *tree;
@@ -60,11 +51,6 @@ struct tree_node {
     uint32_t state[5];
     uint32_t height;
 };
-
-static struct {
-    uint64_t start_ns, end_ns, nodes;
-    uint64_t *bucket; /* nodes by time, if that is asked for */
-} seen;
 
 static void hash(uint32_t state[5], const uint32_t *text, unsigned words)
 {
@@ -108,11 +94,7 @@ static int visit(const struct tree_node *node, uint64_t *sum)
     scoop_future few[FUTURES_ON_STACK], *future = few;
     int n = children_of(node), count = n;
 
-    sim_work(NODE_NS);
-    if (seen.bucket) {
-        uint64_t at = (sim_now_ns() - seen.start_ns) / BUCKET_NS;
-        seen.bucket[at < BUCKETS ? at : BUCKETS - 1]++;
-    }
+    sim_work(SCALE_NODE_NS);
     if (n > FUTURES_ON_STACK)
         future = malloc((size_t)n * sizeof *future);
     for (int k = 0; k < n; k++) {
@@ -136,48 +118,13 @@ static int root(void *arg)
 {
     const uint32_t text[5] = {0, 0, 0, 0, tree->seed};
     struct tree_node top = {.height = 0};
+    struct scale_search *search = arg;
 
-    (void)arg;
     hash(top.state, text, 5);
-    seen.start_ns = sim_now_ns();
-    int err = scoop_join(scoop_submit(visit, &top), &seen.nodes);
-    seen.end_ns = sim_now_ns();
+    search->start_ns = sim_now_ns();
+    int err = scoop_join(scoop_submit(visit, &top), &search->nodes);
+    search->end_ns = sim_now_ns();
     return err;
-}
-
-struct result {
-    struct sim_report report;
-    uint64_t ns, after_ns, nodes;
-};
-
-/* Busy ranks by time, for whoever looks for what is missing. */
-static void print_profile(int ranks, uint64_t ns)
-{
-    for (uint64_t i = 0; i <= ns / BUCKET_NS && i < BUCKETS; i++)
-        fprintf(stderr, "# %8.2f ms %6.3f\n", (double)(i * BUCKET_NS) * 1e-6,
-                (double)(seen.bucket[i] * NODE_NS) /
-                    ((double)BUCKET_NS * ranks));
-}
-
-static void simulate(int ranks, struct result *result)
-{
-    struct sim_params params = {.seed = sim_asked("SIM_SEED", 1),
-                                .ranks = ranks,
-                                .per_node = (int)sim_asked("SIM_PER_NODE", 64),
-                                .has_helper = sim_asked("SIM_HELPER", 1),
-                                .is_calm = true,
-                                .ahead_ns = sim_asked("SIM_AHEAD", 300),
-                                .limit_ns = UINT64_C(1000000000000)};
-
-    if (sim_asked("SIM_PROFILE", 0))
-        seen.bucket = calloc(BUCKETS, sizeof *seen.bucket);
-    uint64_t all_ns = 0;
-    sim_run(&params, root, NULL, &result->report);
-    (void)all_ns;
-    result->ns = seen.end_ns - seen.start_ns;
-    result->nodes = seen.nodes;
-    if (seen.bucket)
-        print_profile(ranks, result->ns);
 }
 
 static void print(const char *name, int ranks, double value, const char *unit)
@@ -188,40 +135,29 @@ static void print(const char *name, int ranks, double value, const char *unit)
 
 static bool run(int ranks)
 {
-    struct result r;
-    struct rusage used;
-    int ends[2], status;
+    struct sim_params params = {.seed = sim_asked("SIM_SEED", 1),
+                                .ranks = ranks,
+                                .per_node = (int)sim_asked("SIM_PER_NODE", 64),
+                                .has_helper = sim_asked("SIM_HELPER", 1),
+                                .is_calm = true,
+                                .ahead_ns = sim_asked("SIM_AHEAD", 300),
+                                .limit_ns = UINT64_C(1000000000000)};
+    struct scale_search search = {0};
+    struct scale_run r;
 
-    if (pipe(ends))
-        return false;
-    pid_t child = fork();
-    if (child < 0)
-        return false;
-    if (child == 0) {
-        simulate(ranks, &r);
-        _exit(write(ends[1], &r, sizeof r) != sizeof r);
-    }
-    close(ends[1]);
-    bool is_whole = read(ends[0], &r, sizeof r) == sizeof r;
-    close(ends[0]);
-    if (wait4(child, &status, 0, &used) != child || status || !is_whole)
-        return false;
-    if (r.report.status || (tree->nodes && r.nodes != tree->nodes)) {
-        fprintf(stderr, "scale: status %d, %llu nodes\n", r.report.status,
-                (unsigned long long)r.nodes);
+    if (!scale_run(&params, root, &search, &r) ||
+        (tree->nodes && r.search.nodes != tree->nodes)) {
+        fprintf(stderr, "scale: the search on %d ranks has failed\n", ranks);
         return false;
     }
-    print("scale_efficiency", ranks,
-          (double)(r.nodes * NODE_NS) / ((double)r.ns * ranks), "");
-    print("scale_search", ranks, (double)r.ns * 1e-6, "ms");
-    print("scale_messages_a_steal", ranks,
-          (double)r.report.messages / (double)(r.report.won + !r.report.won),
-          "");
-    print("scale_idle_messages", ranks, (double)r.report.idle / ranks, "");
-    print("scale_memory", ranks, (double)used.ru_maxrss / ranks, "KiB");
-    printf("# %llu events, %.1f s of CPU, %llu steals of %llu, %llu taken;",
-           (unsigned long long)r.report.events,
-           (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec,
+    uint64_t ns = r.search.end_ns - r.search.start_ns;
+    print("scale_efficiency", ranks, r.efficiency, "");
+    print("scale_search", ranks, (double)ns * 1e-6, "ms");
+    print("scale_messages_a_steal", ranks, r.messages_a_steal, "");
+    print("scale_idle_messages", ranks, r.idle_messages, "a rank");
+    print("scale_memory", ranks, r.memory_kib, "KiB/rank");
+    printf("# %llu events, %.1f s of CPU, %llu steals of %llu, %llu tasks;",
+           (unsigned long long)r.report.events, r.cpu_seconds,
            (unsigned long long)r.report.won, (unsigned long long)r.report.tried,
            (unsigned long long)r.report.taken);
     for (unsigned i = 1; i < WIRE_TYPES; i++)

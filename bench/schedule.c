@@ -23,7 +23,8 @@
  *
  * The list schedule is computed. As a twin each rank also runs its own share of
  * it as one task, a plain loop: what X_loop takes longer than what was computed
- * is the machine's, which had something else to do.
+ * is the machine's, which had something else to do. X_by_loop has only the
+ * farm's part, as far as the machine did the same in both.
  *
  * It takes as many CPUs as there are ranks.
  */
@@ -192,6 +193,10 @@ static void print(const char *kind, const struct bench_series *series)
     for (int k = 0; k < WAYS; k++) {
         snprintf(name, sizeof name, "%s_%s", kind, ways[k].name);
         bench_print(name, scoop_size(), "times", &series[k]);
+    }
+    for (int k = 1; k < WAYS; k++) {
+        snprintf(name, sizeof name, "%s_%s_by_loop", kind, ways[k].name);
+        bench_print_ratio(name, scoop_size(), &series[k], &series[0]);
     }
 }
 

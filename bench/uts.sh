@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 # uts.sh -- the tree search against itself without a farm
 #
-#     bench/uts.sh [OPTION OF UTS...]       T1 if none is given
+#     bench/uts.sh [NAME...]                T1, T1L and T3 if none is given
+#     bench/uts.sh OPTION OF UTS...         another tree
 #
 #     UTS=path      the program, examples/uts if not said
 #     RANKS="1 2"   numbers of ranks; those above the CPUs at hand are left out
-#     ROUNDS=9      turns
+#     ROUNDS=9      turns; a third as many of T1L, which is 25 times as large
 #
 # One rank is compared with one --serial run of the same binary. For N ranks
 # the twin is N --serial runs side by side, each on a CPU of its own, and their
@@ -27,9 +28,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=bench/figure
 . "$here/figure"
 uts=${UTS:-$here/../examples/uts}
-rounds=${ROUNDS:-9}
-tree=("$@")
-(($#)) || tree=(-t 1 -a 3 -d 10 -b 4 -r 19)
+declare -A options=(
+    [T1]="-t 1 -a 3 -d 10 -b 4 -r 19"
+    [T1L]="-t 1 -a 3 -d 13 -b 4 -r 29"
+    [T3]="-t 0 -b 2000 -q 0.124875 -m 8 -r 42"
+)
 
 if [ ! -x "$uts" ]; then
     echo "uts.sh: $uts is not there; make builds it" >&2
@@ -93,11 +96,11 @@ failed() {
     exit 1
 }
 
-for ranks in ${RANKS:-1 2}; do
-    if ((ranks > ${#cpu[@]})); then
-        echo "# $ranks ranks left out: ${#cpu[@]} CPUs"
-        continue
-    fi
+# measure NAME RANKS ROUNDS: of the tree whose options are in `tree`; its figures
+# are called uts_NAME_..., or uts_... without a name.
+measure() {
+    local first=uts${1:+_$1} ranks=$2 rounds=$3 round serial parallel
+
     : >"$work/turns"
     : >"$work/hash"
     for ((round = 0; round < rounds; round++)); do
@@ -108,10 +111,36 @@ for ranks in ${RANKS:-1 2}; do
     done
     awk '$1 == "hash" { print "# hash: " $2 " " $3 }' "$work/serial.0" |
         tr -d ','
-    figure uts_hash 1 ns <"$work/hash"
+    figure "${first}_hash" 1 ns <"$work/hash"
     awk -v n="$ranks" '{ print 1e9 * n / $1 }' "$work/turns" |
-        figure uts_serial "$ranks" ns/node
+        figure "${first}_serial" "$ranks" ns/node
     awk -v n="$ranks" '{ print 1e9 * n / $2 }' "$work/turns" |
-        figure uts_farm "$ranks" ns/node
-    awk '{ print $2 / $1 }' "$work/turns" | figure uts_by_serial "$ranks" times
+        figure "${first}_farm" "$ranks" ns/node
+    awk '{ print $2 / $1 }' "$work/turns" |
+        figure "${first}_by_serial" "$ranks" times
+}
+
+rounds=${ROUNDS:-9}
+names=("$@")
+(($#)) || names=(T1 T1L T3)
+for ranks in ${RANKS:-1 2}; do
+    if ((ranks > ${#cpu[@]})); then
+        echo "# $ranks ranks left out: ${#cpu[@]} CPUs"
+        continue
+    fi
+    if [ "${names[0]#-}" != "${names[0]}" ]; then
+        tree=("$@")
+        measure "" "$ranks" "$rounds"
+        continue
+    fi
+    for name in "${names[@]}"; do
+        if [ -z "${options[$name]-}" ]; then
+            echo "uts.sh: $name is none of ${!options[*]}" >&2
+            exit 2
+        fi
+        read -ra tree <<<"${options[$name]}"
+        turns=$rounds
+        [ "$name" = T1L ] && turns=$(((rounds + 2) / 3))
+        measure "$name" "$ranks" "$turns"
+    done
 done

@@ -138,8 +138,10 @@ static const struct known_tree {
 enum {
     CHILDREN_MAX = 100, /* the published limit; a binomial root has none */
     LAWS_KNOWN = 1024,
-    FEW = 8 /* children for which there is room on the stack */
+    FEW = 8 /* most nodes have no more children */
 };
+
+#define OWN_FRAME __attribute__((noinline)) /* not all of them at once */
 
 /* How many children a node of some height has in a geometric tree. */
 struct law {
@@ -168,19 +170,12 @@ struct node {
     int32_t height;
 };
 
-/* The way from a node to one of its children: all that is hashed. */
-struct branch {
-    uint32_t state[5]; /* of the parent */
-    uint32_t number;   /* of the child */
-    int32_t height;    /* of the child */
-};
-
 struct totals {
     uint64_t nodes, leaves;
     int64_t depth;
 };
 
-SCOOP_TASK(visit, struct branch, struct totals);
+SCOOP_TASK(visit, struct node, struct totals);
 SCOOP_TASK(measure_rank, SCOOP_NONE, struct scoop_stats);
 
 static double now(void)
@@ -228,23 +223,14 @@ static struct node plant_root(void)
     return root;
 }
 
-static inline struct branch branch_of(const struct node *parent, int number)
-{
-    struct branch branch;
-
-    memcpy(branch.state, parent->state, sizeof branch.state);
-    branch.number = (uint32_t)number;
-    branch.height = parent->height + 1;
-    return branch;
-}
-
-static inline void make_child(const struct branch *branch, struct node *child)
+static inline void make_child(const struct node *parent, int number,
+                              struct node *child)
 {
     uint32_t text[6];
 
-    memcpy(text, branch->state, sizeof branch->state);
-    text[5] = branch->number;
-    child->height = branch->height;
+    memcpy(text, parent->state, sizeof parent->state);
+    text[5] = (uint32_t)number;
+    child->height = parent->height + 1;
     for (int i = 0; i < tree.hashes; i++)
         hash(child->state, text, 6);
 }
@@ -341,9 +327,10 @@ static inline void add(struct totals *sum, const struct totals *part)
 static int call_children(const struct node *node, int count, struct totals *sum)
 {
     for (int i = 0; i < count; i++) {
-        struct branch branch = branch_of(node, i);
+        struct node child;
         struct totals part;
-        int err = visit(&branch, &part);
+        make_child(node, i, &child);
+        int err = visit(&child, &part);
         if (err)
             return err;
         add(sum, &part);
@@ -351,39 +338,56 @@ static int call_children(const struct node *node, int count, struct totals *sum)
     return 0;
 }
 
-static int map_children(const struct node *node, struct branch *branch,
-                        struct totals *part, int count, struct totals *sum)
+static inline int map_children(const struct node *node, struct node *child,
+                               struct totals *part, int count,
+                               struct totals *sum)
 {
     for (int i = 0; i < count; i++)
-        branch[i] = branch_of(node, i);
-    int err = scoop_map(visit, branch, part, (size_t)count);
-    for (int i = 0; i < count && !err; i++)
-        add(sum, &part[i]);
-    return err;
+        make_child(node, i, &child[i]);
+    int err = scoop_map(visit, child, part, (size_t)count);
+    if (err)
+        return err;
+    struct totals all = *sum;
+    for (int i = 0; i < count; i++)
+        add(&all, &part[i]);
+    *sum = all;
+    return 0;
 }
 
-/* Apart, so that a node of the usual size needs little of the stack. */
-static int map_many(const struct node *node, int count, struct totals *sum)
+/* One of these three, by what room the children need: a path may be deep, and
+ * its memory is best when it is little and always the same. */
+static OWN_FRAME int map_few(const struct node *node, int count,
+                             struct totals *sum)
 {
-    struct branch *branch = malloc((size_t)count * sizeof *branch);
+    struct node child[FEW];
+    struct totals part[FEW];
+
+    return map_children(node, child, part, count, sum);
+}
+
+static OWN_FRAME int map_many(const struct node *node, int count,
+                              struct totals *sum)
+{
+    struct node child[CHILDREN_MAX];
+    struct totals part[CHILDREN_MAX];
+
+    return map_children(node, child, part, count, sum);
+}
+
+static OWN_FRAME int map_root(const struct node *node, int count,
+                              struct totals *sum)
+{
+    struct node *child = malloc((size_t)count * sizeof *child);
     struct totals *part = malloc((size_t)count * sizeof *part);
     int err;
 
-    if (branch && part)
-        err = map_children(node, branch, part, count, sum);
+    if (child && part)
+        err = map_children(node, child, part, count, sum);
     else
         err = scoop_fail(1, "no memory for %d children", count);
-    free(branch);
+    free(child);
     free(part);
     return err;
-}
-
-static int map_few(const struct node *node, int count, struct totals *sum)
-{
-    struct branch branch[FEW];
-    struct totals part[FEW];
-
-    return map_children(node, branch, part, count, sum);
 }
 
 /* Joins from the newest to the oldest, since the newest task is the one that
@@ -421,8 +425,9 @@ static int submit_children(const struct node *node, int count,
             return scoop_fail(1, "no memory for %d futures", count);
     }
     for (int i = 0; i < count; i++) {
-        struct branch branch = branch_of(node, i);
-        futures[i] = scoop_submit(visit, &branch);
+        struct node child;
+        make_child(node, i, &child);
+        futures[i] = scoop_submit(visit, &child);
     }
     int err = join_children(futures, count, sum);
     if (futures != few)
@@ -430,8 +435,7 @@ static int submit_children(const struct node *node, int count,
     return err;
 }
 
-/* Counts what is below a node, and the node. */
-static inline int search(const struct node *node, struct totals *sum)
+static int visit(const struct node *node, struct totals *sum)
 {
     int count = count_children(node);
 
@@ -442,16 +446,10 @@ static inline int search(const struct node *node, struct totals *sum)
         return call_children(node, count, sum);
     if (tree.way == FUTURES)
         return submit_children(node, count, sum);
-    return count <= FEW ? map_few(node, count, sum)
-                        : map_many(node, count, sum);
-}
-
-static int visit(const struct branch *branch, struct totals *sum)
-{
-    struct node node;
-
-    make_child(branch, &node);
-    return search(&node, sum);
+    if (count <= FEW)
+        return map_few(node, count, sum);
+    return count <= CHILDREN_MAX ? map_many(node, count, sum)
+                                 : map_root(node, count, sum);
 }
 
 /* ---- What is printed -------------------------------------------------- */
@@ -692,7 +690,7 @@ static int search_farm(int argc, char **argv)
     (void)argc;
     (void)argv;
     double begin = now();
-    int err = search(&root, &sum);
+    int err = scoop_join(scoop_submit(visit, &root), &sum);
     double seconds = now() - begin;
     if (err)
         return scoop_perror("uts");
@@ -711,7 +709,7 @@ static void *search_serial(void *arg)
     bool *is_right = arg;
 
     double begin = now();
-    search(&root, &sum);
+    visit(&root, &sum);
     double seconds = now() - begin;
     *is_right = print_tree(&sum);
     print_speed(&sum, seconds, 0);

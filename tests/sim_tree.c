@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* limit: 60 s */
+/* limit: 150 s */
 /* sim_tree.c -- an unbalanced tree, a future for each of its nodes
  *
  * From 1 to 1,000 ranks, on nodes of all sizes, with each way of stealing

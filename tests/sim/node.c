@@ -40,9 +40,8 @@ static long futex(long number, _Atomic uint32_t *word, int op, uint32_t value,
     if (op == FUTEX_WAKE) {
         bool is_calm = w->params.is_calm;
         sim_wake(&w->rank[atomic_load(&block->pid)],
-                 is_calm ? sim_asked("SIM_WAKE", CALM_WAKE_NS)
-                         : WAKE_NS + sim_below(2 * WAKE_NS));
-        sim_spend(is_calm ? sim_asked("SIM_WAKER", CALM_WAKER_NS) : WAKER_NS);
+                 is_calm ? CALM_WAKE_NS : WAKE_NS + sim_below(2 * WAKE_NS));
+        sim_spend(is_calm ? CALM_WAKER_NS : WAKER_NS);
     } else if (atomic_load(word) == value &&
                (w->params.is_calm || !sim_chance(64))) {
         uint64_t until_ns = UINT64_MAX;

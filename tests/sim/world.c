@@ -38,7 +38,7 @@
 #define LIMIT_NS (100 * UINT64_C(1000000000))
 #define STILL_NS (2 * UINT64_C(1000000000))
 #define STACK_BYTES ((size_t)128 << 10)
-#define DUMPS 20
+#define DUMPS 40
 
 struct sim_world *sim_world;
 
@@ -83,11 +83,13 @@ static void say_params(int fd)
     char line[256];
     int len = snprintf(line, sizeof line,
                        "sim: SIM_SEED=%llu ranks=%d per_node=%d cpus=%d "
-                       "wild=%d slow=%d helper=%d; at %.6f s, event %llu\n",
+                       "wild=%d slow=%d helper=%d; at %.6f s, event %llu, "
+                       "%llu messages under way\n",
                        (unsigned long long)p->seed, p->ranks, p->per_node,
                        p->cpus, p->is_wild, p->is_slow, p->has_helper,
                        (double)sim_world->now_ns * 1e-9,
-                       (unsigned long long)sim_world->report.events);
+                       (unsigned long long)sim_world->report.events,
+                       (unsigned long long)sim_world->under_way);
 
     if (write(fd, line, (size_t)len) != len)
         return;
