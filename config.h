@@ -73,7 +73,8 @@
       "ranks of a host that are awake at once for work that any may do; 0 is " \
       "one for each CPU") \
     X(TIME, spin_ns, SPIN, "50us", "0..10s", \
-      "look for work that long before sleeping; " \
+      "look for work that long before sleeping, longer behind a short sleep or " \
+      "much work; " \
       "when not set, 0 where more ranks may be awake than there are CPUs") \
     X(CHOICE, helper, HELPER, "auto", CONFIG_HELPER_MODES(CONFIG_ALTERNATIVE), \
       "a thread that serves messages while a task runs") \

@@ -11,8 +11,8 @@
  *   3. keep looking at its node until SCOOP_SPIN has passed (four times as long
  *      behind a short rest);
  *   4. see to it that its node is registered with its lifelines (Saraswat et
- * al., Lifeline-based Global Load Balancing, PPoPP 2011): a few fixed nodes
- * that will send work as soon as they have it, and
+ *      al., Lifeline-based Global Load Balancing, PPoPP 2011): a few fixed
+ *      nodes that will send work as soon as they have it, and
  *   5. sleep.
  *
  * The number of nodes asked at random grows with the logarithm of their
