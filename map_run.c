@@ -299,7 +299,7 @@ static int call_stretch(struct runtime *rt, struct run *run, struct future *f,
         frame->path = call_child_path(path, first + done);
         code = typed(in, out);
         if (__builtin_expect(
-                code || rt->calls_left != calls || call_has_traces(rt, frame) ||
+                code || rt->calls_left != calls || call_has_traces(frame) ||
                     atomic_load_explicit(public, memory_order_relaxed) != word,
                 0) ||
             done == items)
@@ -313,7 +313,7 @@ static int call_stretch(struct runtime *rt, struct run *run, struct future *f,
     }
     run->in = in;
     run->out = out;
-    if (rt->calls_left != calls || call_has_traces(rt, frame))
+    if (rt->calls_left != calls || call_has_traces(frame))
         run->singly = SINGLY; /* most likely the next ones will, too */
     rt->stats.tasks_run += done - 1;
     count_stretch(rt, run, (uint32_t)done, began_ns);
