@@ -39,9 +39,10 @@ struct grain {
 };
 
 static const struct grain grains[] = {
-    {10, "10ns"},   {20, "20ns"}, {50, "50ns"},  {100, "100ns"}, {200, "200ns"},
-    {500, "500ns"}, {1e3, "1us"}, {2e3, "2us"},  {5e3, "5us"},   {1e4, "10us"},
-    {1e5, "100us"}, {1e6, "1ms"}, {1e7, "10ms"}, {1e8, "100ms"},
+    {2, "2ns"},     {5, "5ns"},     {10, "10ns"},   {20, "20ns"},
+    {50, "50ns"},   {100, "100ns"}, {200, "200ns"}, {500, "500ns"},
+    {1e3, "1us"},   {2e3, "2us"},   {5e3, "5us"},   {1e4, "10us"},
+    {1e5, "100us"}, {1e6, "1ms"},   {1e7, "10ms"},  {1e8, "100ms"},
 };
 
 enum { GRAINS = sizeof grains / sizeof *grains };
