@@ -102,7 +102,9 @@ static uint64_t count_spared(const struct runtime *rt)
     for (size_t i = 0; i < s->spareds; i++) {
         const struct future *f =
             future_find(&rt->futures, s->spared[i].id, s->spared[i].generation);
-        n += f && (f->state != FUTURE_DONE || f->debts);
+        /* A short map's piece is in no count before the map has a job. */
+        bool is_counted = f && !((f->flags & FUTURE_PIECE) && !f->job);
+        n += is_counted && (f->state != FUTURE_DONE || f->debts);
     }
     return n;
 }
