@@ -81,14 +81,16 @@ void steal_init(struct steal *s, const struct steal_world *world, uint64_t seed)
  * cost more than it saved, and a wake-up takes about as long as SCOOP_SPIN: two
  * ranks that wait for each other in turn, one of which had slept once, would
  * sleep before each answer from then on, each for want of patience as long as
- * the other's wake-up.  So behind a short rest it looks for longer.  And what
- * it has earned by work comes on top. */
+ * the other's wake-up.  So behind a short rest it looks for longer; so does a
+ * watcher behind work, for all of its node.  And what it has earned by work
+ * comes on top. */
 static uint64_t patience_ns(const struct steal *s)
 {
     const struct steal_world *w = &s->world;
-    bool is_watcher = w->nodes > 1 && w->watcher[w->my_node] == w->rank;
+    bool is_watchful =
+        s->has_worked && w->nodes > 1 && w->watcher[w->my_node] == w->rank;
 
-    return w->spin_ns * (s->is_patient || is_watcher ? PATIENCE : 1) +
+    return w->spin_ns * (s->is_patient || is_watchful ? PATIENCE : 1) +
            s->credit_ns;
 }
 
@@ -115,6 +117,7 @@ void steal_begin(struct steal *s, uint64_t now_ns, uint64_t worked_ns)
     s->credit_ns += worked_ns / WORK_SHARE;
     if (s->credit_ns > most_ns)
         s->credit_ns = most_ns;
+    s->has_worked = true;
     s->dry_since_ns = now_ns;
     s->turn = 0;
     s->asks_left = asks(&s->world);
@@ -134,6 +137,7 @@ void steal_woken(struct steal *s, uint64_t now_ns)
     s->turn = 0;
     if (s->is_asking)
         return;
+    s->has_worked = false;
     s->dry_since_ns = now_ns;
     s->credit_ns = 0;
     if (!w->local || !w->has_lifelines)

@@ -41,6 +41,7 @@ struct steal {
     int asks_left;      /* in this dry spell */
     bool is_asking;     /* an answer is due */
     bool is_patient;    /* its last rest was short */
+    bool has_worked;    /* and has not rested since */
     unsigned turn;
 };
 
