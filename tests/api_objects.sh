@@ -128,7 +128,9 @@ static int norm2(const point *p, double *out) { return *out = p->x * p->x + p->y
 static int hello(const SCOOP_NONE *in, int *out)
 {
     try {
-        scoop_future f = scoop_submit(hello, nullptr);
+        scoop_submit_options here = scoop_submit_options();
+        here.place = scoop_on_rank(scoop_rank()); // nobody else may begin it
+        scoop_future f = scoop_submit(hello, nullptr, here);
         if (!scoop_cancel(f) && scoop_join(f, nullptr) == SCOOP_ECANCELLED)
             throw std::runtime_error("as it should be");
         return scoop_fail(1, "not cancelled");
