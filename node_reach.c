@@ -47,7 +47,7 @@ static bool copy(copy_fn *fn, const struct node *node, int local, void *here,
     while (len) {
         struct iovec own = {here, len}, other = {(void *)(uintptr_t)there, len};
         ssize_t done = fn(pid, &own, 1, &other, 1, 0);
-        if (done <= 0 && errno == EINTR)
+        if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
             return false;
